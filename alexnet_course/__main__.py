@@ -1,0 +1,79 @@
+"""``python -m alexnet_course``: the networks, their tables, the data and the experiments."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from alexnet_course.architectures import ARCHITECTURES, architecture
+from alexnet_course.arithmetic import format_table, layer_table, shape_text
+
+
+def _list(_: argparse.Namespace) -> None:
+    for a in ARCHITECTURES.values():
+        parameters = layer_table(a).iloc[-1]["parameters"]
+        shape = shape_text(a.input_shape)
+        print(f"{a.name:18} {shape:>9} {parameters:>11,} parameters  {a.source}")
+
+
+def _table(options: argparse.Namespace) -> None:
+    print(format_table(architecture(options.name), options.format))
+
+
+def _data(options: argparse.Namespace) -> None:
+    from alexnet_course.data import cifar10, export_folders
+
+    data = cifar10()
+    print(data)
+    print(f"digest {data.digest}")
+    if options.action == "export":
+        count = export_folders(data, Path(options.folder))
+        print(f"{count:,} images written to {options.folder}")
+
+
+def _experiment(options: argparse.Namespace) -> None:
+    from alexnet_course.experiments import experiment, run
+
+    run(experiment(options.name), options.arms, options.seeds, precision=options.precision)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m alexnet_course", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    listing = commands.add_parser("list", help="every network, with its input and parameters")
+    listing.set_defaults(run=_list)
+
+    table = commands.add_parser("table", help="one network, layer by layer")
+    table.add_argument("name", metavar="NAME", help="as printed by 'list'")
+    table.add_argument("--format", choices=("text", "markdown", "csv", "json"), default="text")
+    table.set_defaults(run=_table)
+
+    data = commands.add_parser("data", help="which CIFAR-10 is found here; write it as folders")
+    actions = data.add_subparsers(dest="action", metavar="ACTION")
+    export = actions.add_parser("export", help="write DIR/train/<class>/*.png and DIR/test/…")
+    export.add_argument("folder", metavar="DIR")
+    data.set_defaults(run=_data)
+
+    trial = commands.add_parser("experiment", help="run and record what is not recorded yet")
+    trial.add_argument("name", metavar="NAME")
+    trial.add_argument("--arms", nargs="+", metavar="ARM", help="only these (default: all)")
+    trial.add_argument("--seeds", nargs="+", type=int, metavar="K", help="only these seeds")
+    trial.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
+    trial.set_defaults(run=_experiment)
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when it worked, 2 with a sentence on stderr when it could not."""
+    options = parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (KeyError, ValueError, OSError, RuntimeError, ArithmeticError) as error:
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error
+        print(f"error: {message}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,332 @@
+"""The table of networks: every one that the course speaks of, each with its source.
+
+Tutorials are known by short names (``two-conv``, ``image-folder``, …); the book's page of
+references says what each is.
+"""
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from alexnet_course.layers import (
+    LRN,
+    AdaptivePool,
+    Conv,
+    Dropout,
+    Flatten,
+    Layer,
+    Linear,
+    Pool,
+    ReLU,
+    Shape,
+    SpecError,
+)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network as data: its input's shape ``(channels, height, width)`` and its layers in order.
+
+    The editing methods return new architectures and leave this one as it is.
+    """
+
+    name: str
+    input_shape: Shape
+    layers: tuple[Layer, ...]
+    source: str = field(default="", metadata={"describes": True})
+    note: str = field(default="", metadata={"describes": True})
+
+    def __post_init__(self) -> None:
+        sides = self.input_shape
+        if len(sides) != 3 or any(not isinstance(n, int) or n < 1 for n in sides):
+            raise SpecError(
+                f"architecture {self.name!r}: input shape {sides!r}; it must be three whole "
+                "numbers, (channels, height, width), each at least 1"
+            )
+
+    def layer(self, name: str) -> Layer:
+        """The layer called ``name``."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        names = ", ".join(layer.name for layer in self.layers)
+        raise SpecError(f"{self.name!r} has no layer {name!r}; its layers are {names}")
+
+    def replace(self, name: str, **changes: Any) -> "Architecture":
+        """Change fields of one layer: ``replace("conv1", padding=2)``."""
+        old = self.layer(name)
+        known = {f.name for f in fields(old)}
+        if not changes.keys() <= known:
+            raise SpecError(
+                f"layer {name!r} ({type(old).__name__}) has no "
+                f"{', '.join(sorted(changes.keys() - known))}; it has {', '.join(sorted(known))}"
+            )
+        return self._with([replace(old, **changes) if x is old else x for x in self.layers])
+
+    def without(self, *what: str) -> "Architecture":
+        """Leave out layers, by name (``"conv4"``) or all of a kind (``"lrn"``, ``"dropout"``)."""
+        for word in what:
+            if not any(word in (layer.name, layer.kind) for layer in self.layers):
+                known = sorted({x.name for x in self.layers} | {x.kind for x in self.layers})
+                raise SpecError(
+                    f"{self.name!r} has no layer or kind {word!r}; it has {', '.join(known)}"
+                )
+        return self._with([x for x in self.layers if x.name not in what and x.kind not in what])
+
+    def with_pooling(self, kernel: int, stride: int) -> "Architecture":
+        """Give every sliding pooling layer this window and stride."""
+        return self._with(
+            [
+                replace(x, kernel=kernel, stride=stride) if isinstance(x, Pool) else x
+                for x in self.layers
+            ]
+        )
+
+    def with_input(self, *shape: int) -> "Architecture":
+        """The same layers on another input: ``with_input(3, 224, 224)``."""
+        return replace(self, input_shape=shape)
+
+    def with_classes(self, classes: int) -> "Architecture":
+        """The same network with another number of outputs in its last linear layer."""
+        linear = [x for x in self.layers if isinstance(x, Linear)]
+        if not linear:
+            raise SpecError(f"{self.name!r} has no linear layer whose outputs could be classes")
+        return self.replace(linear[-1].name, out_features=classes)
+
+    def renamed(self, name: str) -> "Architecture":
+        """The same network under another name."""
+        return replace(self, name=name)
+
+    def _with(self, layers: list[Layer]) -> "Architecture":
+        return replace(self, layers=tuple(layers))
+
+
+def _paper_layers(
+    maps: tuple[int, int, int, int, int], groups: int, classes: int = 1000
+) -> tuple[Layer, ...]:
+    """Paper §3.5 and §4.2, in the paper's order: conv, ReLU, LRN, pool; dropout after fc6, fc7."""
+    one, two, three, four, five = maps
+    return (
+        Conv("conv1", one, kernel=11, stride=4),
+        ReLU("relu1"),
+        LRN("lrn1", groups=groups),
+        Pool("pool1", kernel=3, stride=2),
+        Conv("conv2", two, kernel=5, padding=2, groups=groups),
+        ReLU("relu2"),
+        LRN("lrn2", groups=groups),
+        Pool("pool2", kernel=3, stride=2),
+        Conv("conv3", three, kernel=3, padding=1),
+        ReLU("relu3"),
+        Conv("conv4", four, kernel=3, padding=1, groups=groups),
+        ReLU("relu4"),
+        Conv("conv5", five, kernel=3, padding=1, groups=groups),
+        ReLU("relu5"),
+        Pool("pool5", kernel=3, stride=2),
+        Flatten("flatten"),
+        Linear("fc6", 4096),
+        ReLU("relu6"),
+        Dropout("dropout6"),
+        Linear("fc7", 4096),
+        ReLU("relu7"),
+        Dropout("dropout7"),
+        Linear("fc8", classes),
+    )
+
+
+ALEXNET_2012 = Architecture(
+    "alexnet-2012",
+    (3, 227, 227),
+    _paper_layers((96, 256, 384, 384, 256), groups=2),
+    source="Krizhevsky et al. 2012, §3.1–3.5, §4.2, Fig. 2",
+    note="The paper states 224×224; its windows fit 227×227 (chapter 3). The two GPUs are groups.",
+)
+
+
+def _code_2012() -> Architecture:
+    """Config 145 of the released code: the paper's layers, in the order in which they ran."""
+    made = {layer.name: layer for layer in ALEXNET_2012.layers}
+    made["conv1"] = replace(made["conv1"], rounding="ceil")
+    for name in ("lrn1", "lrn2"):
+        made[name] = replace(made[name], alpha=0.0001 / 5)
+    made["norm2"] = LRN("norm2", size=5, alpha=0.001 / 25, k=1.0, across="space")
+    order = (
+        "conv1 lrn1 pool1 relu1 conv2 relu2 lrn2 norm2 pool2 conv3 relu3 conv4 relu4 "
+        "conv5 pool5 relu5 flatten fc6 relu6 dropout6 fc7 relu7 dropout7 fc8"
+    )
+    return Architecture(
+        "alexnet-2012-code",
+        (3, 224, 224),
+        tuple(made[name] for name in order.split()),
+        source="the 2012 code as released in 2025, config 145",
+        note=(
+            "224×224, conv1 rounds up. Norm before pooling and ReLU in block 1, a second norm "
+            "within each map in block 2, ReLU after pool5. The code divides its LRN scale by the "
+            "window. norm2's k is not known to us; 1 is the code's default."
+        ),
+    )
+
+
+def _single_tower(name: str, source: str, note: str = "") -> Architecture:
+    whole = Architecture(name, (3, 227, 227), _paper_layers((96, 256, 384, 384, 256), groups=1))
+    return replace(whole.without("lrn"), source=source, note=note)
+
+
+def _torchvision() -> Architecture:
+    layers = (
+        Conv("conv1", 64, kernel=11, stride=4, padding=2),
+        ReLU("relu1"),
+        Pool("pool1", kernel=3, stride=2),
+        Conv("conv2", 192, kernel=5, padding=2),
+        ReLU("relu2"),
+        Pool("pool2", kernel=3, stride=2),
+        Conv("conv3", 384, kernel=3, padding=1),
+        ReLU("relu3"),
+        Conv("conv4", 256, kernel=3, padding=1),
+        ReLU("relu4"),
+        Conv("conv5", 256, kernel=3, padding=1),
+        ReLU("relu5"),
+        Pool("pool5", kernel=3, stride=2),
+        AdaptivePool("avgpool", 6),
+        Flatten("flatten"),
+        Dropout("dropout6"),
+        Linear("fc6", 4096),
+        ReLU("relu6"),
+        Dropout("dropout7"),
+        Linear("fc7", 4096),
+        ReLU("relu7"),
+        Linear("fc8", 1000),
+    )
+    return Architecture(
+        "torchvision",
+        (3, 224, 224),
+        layers,
+        source="torchvision.models.alexnet, after Krizhevsky 2014",
+        note="Narrower conv layers, no groups, no LRN; adaptive pooling accepts other sizes.",
+    )
+
+
+def _image_folder() -> Architecture:
+    base = _single_tower("", "").without("dropout", "relu6", "relu7")
+    layers = []
+    for layer in base.with_input(3, 224, 224).replace("conv1", padding=2).with_classes(7).layers:
+        if isinstance(layer, Linear):
+            layers.append(Dropout(layer.name.replace("fc", "dropout")))
+        layers.append(layer)
+    return Architecture(
+        "image-folder",
+        (3, 224, 224),
+        tuple(layers),
+        source="tutorial image-folder",
+        note="As published: no ReLU between the fully connected layers, dropout before each.",
+    )
+
+
+TWO_CONV = Architecture(
+    "two-conv",
+    (3, 32, 32),
+    (
+        Conv("conv1", 64, kernel=5),
+        ReLU("relu1"),
+        Pool("pool1", kernel=3, stride=2),
+        Conv("conv2", 64, kernel=5),
+        ReLU("relu2"),
+        Pool("pool2", kernel=3, stride=2),
+        Flatten("flatten"),
+        Linear("fc3", 384),
+        ReLU("relu3"),
+        Linear("fc4", 192),
+        ReLU("relu4"),
+        Linear("fc5", 10),
+    ),
+    source="tutorial two-conv",
+    note="Called AlexNet there; two conv layers, no padding, no dropout.",
+)
+
+
+def _five_conv(
+    name: str, maps: tuple[int, int, int, int, int], head: tuple[Layer, ...], **texts: str
+) -> Architecture:
+    """Five conv layers for 32×32 input; three poolings take 32 to 15, 7 and 3."""
+    one, two, three, four, five = maps
+    body = (
+        Conv("conv1", one, kernel=5, padding=2),
+        ReLU("relu1"),
+        Pool("pool1", kernel=3, stride=2),
+        Conv("conv2", two, kernel=5, padding=2),
+        ReLU("relu2"),
+        Pool("pool2", kernel=3, stride=2),
+        Conv("conv3", three, kernel=3, padding=1),
+        ReLU("relu3"),
+        Conv("conv4", four, kernel=3, padding=1),
+        ReLU("relu4"),
+        Conv("conv5", five, kernel=3, padding=1),
+        ReLU("relu5"),
+        Pool("pool5", kernel=3, stride=2),
+        Flatten("flatten"),
+    )
+    return Architecture(name, (3, 32, 32), body + head, **texts)
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    a.name: a
+    for a in (
+        ALEXNET_2012,
+        _code_2012(),
+        Architecture(
+            "alexnet-2012-half",
+            (3, 227, 227),
+            _paper_layers((48, 128, 192, 192, 256), groups=1),
+            source="Krizhevsky et al. 2012, §3.2, footnote; the released code's config 145-half",
+            note="Half the kernels on one GPU, but conv5 keeps all 256, so fc6 stays as large.",
+        ),
+        _single_tower(
+            "single-tower",
+            source="tutorials upscaled-227 and image-folder",
+            note="Both towers joined: every conv layer sees all maps; no LRN.",
+        ),
+        _torchvision(),
+        _image_folder(),
+        TWO_CONV,
+        _five_conv(
+            "five-conv-32",
+            (64, 192, 384, 256, 256),
+            (
+                Dropout("dropout6"),
+                Linear("fc6", 4096),
+                ReLU("relu6"),
+                Dropout("dropout7"),
+                Linear("fc7", 4096),
+                ReLU("relu7"),
+                Linear("fc8", 10),
+            ),
+            source="tutorial five-conv-32",
+            note="The torchvision variant's widths on CIFAR-10's 32×32 images.",
+        ),
+        _five_conv(
+            "adam-augmented",
+            (48, 128, 192, 192, 128),
+            (
+                Linear("fc6", 1024),
+                ReLU("relu6"),
+                Dropout("dropout6"),
+                Linear("fc7", 1024),
+                ReLU("relu7"),
+                Dropout("dropout7"),
+                Linear("fc8", 10),
+            ),
+            source="tutorial adam-augmented",
+            note=(
+                "The source says that it narrowed the net for 32×32 and leaves the widths open. "
+                "Chosen here: the maps of one of the paper's towers, and 1,024 in fc6 and fc7."
+            ),
+        ),
+    )
+}
+
+
+def architecture(name: str) -> Architecture:
+    """The network called ``name`` in :data:`ARCHITECTURES`; a helpful error otherwise."""
+    try:
+        return ARCHITECTURES[name]
+    except KeyError:
+        known = ", ".join(ARCHITECTURES)
+        raise KeyError(f"there is no network {name!r}; choose one of {known}") from None

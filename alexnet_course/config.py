@@ -1,0 +1,39 @@
+"""Settings as plain data, and a digest of them that tells whether two runs mean the same thing."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """Turn specs, architectures and recipes into dicts, lists, numbers and strings.
+
+    Fields that stand at their default are left out, so that a field added later does not change
+    the description (nor the digest) of everything that was described before. Fields whose
+    metadata says ``describes=True`` (sources, notes) are left out too: they change no result.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        described = {"type": type(value).__name__}
+        for field in fields(value):
+            item = getattr(value, field.name)
+            if field.metadata.get("describes") or (
+                field.default is not MISSING and item == field.default
+            ):
+                continue
+            described[field.name] = plain(item)
+        return described
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"settings hold plain data only, got {type(value).__name__}: {value!r}")
+
+
+def digest(value: Any) -> str:
+    """SHA-256 (hexadecimal) of the canonical JSON of :func:`plain`."""
+    text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,130 @@
+"""CIFAR-10, wherever it can be found, and the stand-in where it can't."""
+
+import os
+import threading
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+
+from alexnet_course.data import standin
+from alexnet_course.data.folders import DataError, cache_folder, load_folders
+from alexnet_course.data.images import ImageData, Split
+
+VARIABLE = "ALEXNET_COURSE_CIFAR10"
+STAND_IN = "stand-in"
+CLASSES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+COUNTS = (5_000, 1_000)  # images a class in train and in test (Krizhevsky 2009)
+
+
+def stand_in(seed: int = 0) -> ImageData:
+    """The bundled procedural images: CIFAR-10's shape, ten classes of their own.
+
+    10,000 training and 2,000 test images, the same for the same ``seed``.
+    """
+    train_images, train_labels, test_images, test_labels = standin.make_standin(seed)
+    return ImageData(
+        "stand-in",
+        standin.CLASSES,
+        train=Split.in_canonical_order(train_images, train_labels),
+        held_out=Split.in_canonical_order(test_images, test_labels),
+        held_out_name="test",
+        source="the bundled stand-in (drawn shapes and textures, NOT CIFAR-10)",
+    )
+
+
+def cifar10(download: bool = True, quiet: bool = False) -> ImageData:
+    """CIFAR-10 as uint8 tensors; says in one sentence where it came from (unless ``quiet``).
+
+    Looked for in this order: the class folders that the variable ``ALEXNET_COURSE_CIFAR10``
+    names; torchvision's files in ``./data`` or the course's cache folder; a download by
+    torchvision; the bundled stand-in. ``ALEXNET_COURSE_CIFAR10=stand-in`` asks for the stand-in.
+
+    Raises :class:`~alexnet_course.data.DataError` where the variable points to something bad, or
+    files are there and damaged: those are never replaced by the stand-in.
+    """
+    named = os.environ.get(VARIABLE)
+    if named == STAND_IN:
+        data = stand_in()
+        reason = f"{VARIABLE} asks for it"
+    elif named:
+        if not Path(named).is_dir():
+            raise DataError(
+                f"{VARIABLE} is {named!r}, which is no folder; expected a folder with "
+                f"train/<class>/*.png and test/<class>/*.png, or the word {STAND_IN!r}. Unset the "
+                "variable to have CIFAR-10 downloaded"
+            )
+        data, reason = load_folders(Path(named), "CIFAR-10", CLASSES, counts=COUNTS), ""
+    else:
+        data, reason = _torchvision(download), ""
+        if data is None:
+            data = stand_in()
+            reason = f"{VARIABLE} is not set, and CIFAR-10 could not be downloaded"
+    if not quiet:
+        print(f"Data: {data.source}{': ' + reason if reason else ''}.")
+    return data
+
+
+def _torchvision(download: bool) -> ImageData | None:
+    """torchvision's copy, local or downloaded; ``None`` if there is none and none can be had."""
+    from torchvision.datasets import CIFAR10
+
+    roots = (Path("data"), cache_folder() / "torchvision")
+    archive, unpacked = CIFAR10.filename, CIFAR10.base_folder
+    local = [r for r in roots if (r / archive).exists() or (r / unpacked).exists()]
+    root = local[0] if local else roots[-1]
+    reachable = download and _reachable(CIFAR10.url)
+    if not local and not reachable:
+        return None
+    try:
+        try:
+            parts = [CIFAR10(root, train=train, download=False) for train in (True, False)]
+        except RuntimeError:  # not unpacked, or damaged: torchvision mends both if it may
+            parts = [CIFAR10(root, train=train, download=True) for train in (True, False)]
+    except Exception as error:
+        raise DataError(
+            f"CIFAR-10 in {root.resolve()} is incomplete or damaged, and could not be mended "
+            f"({type(error).__name__}: {error}). Delete {root / archive} and {root / unpacked}, "
+            f"then try again with a network, or set {VARIABLE} to a folder of images"
+        ) from error
+    train, test = (
+        Split.in_canonical_order(part.data.transpose(0, 3, 1, 2), np.array(part.targets))
+        for part in parts
+    )
+    return ImageData(
+        "CIFAR-10",
+        tuple(parts[0].classes),
+        train=train,
+        held_out=test,
+        held_out_name="test",
+        source=f"CIFAR-10 from torchvision's files in {root}",
+    )
+
+
+def _reachable(url: str, seconds: float = 5.0) -> bool:
+    """Whether ``url`` answers within ``seconds``, name look-up included."""
+    answers = []
+
+    def ask() -> None:
+        try:
+            request = urllib.request.Request(url, method="HEAD")
+            urllib.request.urlopen(request, timeout=seconds).close()
+            answers.append(True)
+        except OSError:
+            pass
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(seconds)
+    return bool(answers)

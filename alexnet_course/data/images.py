@@ -1,0 +1,108 @@
+"""A labelled image set, held whole: uint8 pixels in one tensor, in one canonical order."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Split:
+    """``images``: uint8 ``[N, channels, height, width]``; ``labels``: int64 ``[N]``."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, which: Tensor | slice) -> "Split":
+        return Split(self.images[which], self.labels[which])
+
+    @classmethod
+    def in_canonical_order(cls, images: np.ndarray, labels: np.ndarray) -> "Split":
+        """Order by content: the SHA-256 of each image's bytes, then its label.
+
+        Class folders, pickled batches or anything else that holds the same images give the same
+        tensors. The order mixes the classes, so the first N images are a fair sample.
+        """
+        images = np.ascontiguousarray(images)
+        keys = [hashlib.sha256(image).digest() for image in images]
+        order = sorted(range(len(keys)), key=lambda i: (keys[i], labels[i]))
+        return cls(
+            torch.from_numpy(images[order]),
+            torch.from_numpy(np.asarray(labels, dtype=np.int64)[order]),
+        )
+
+    def first_of_each_class(self, count: int) -> Tensor:
+        """A boolean mask ``[N]`` of the first ``count`` images of every class."""
+        mask = torch.zeros(len(self), dtype=torch.bool)
+        for label in self.labels.unique():
+            places = (self.labels == label).nonzero().flatten()
+            if len(places) < count:
+                raise ValueError(
+                    f"class {int(label)} has {len(places)} images; {count} were asked for"
+                )
+            mask[places[:count]] = True
+        return mask
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """Images to train on, and images held out to measure with.
+
+    ``held_out_name`` says what the held-out images are for: ``"test"``, to report, or
+    ``"validation"``, to choose by. ``source`` is a plain sentence about where they came from.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    held_out: Split
+    held_out_name: str
+    source: str
+
+    def for_choosing(self) -> "ImageData":
+        """The training images alone, parted: a tenth of each class becomes the validation set.
+
+        For CIFAR-10 that is 500 of 5,000 a class, always the same ones; the test images are out
+        of reach, so that no setting can be chosen by them.
+        """
+        if self.held_out_name != "test":
+            raise ValueError(f"{self.name!r} is already parted for choosing")
+        smallest = int(self.train.labels.bincount().min())
+        mask = self.train.first_of_each_class(smallest // 10)
+        return replace(
+            self,
+            name=f"{self.name}, parted for choosing",
+            train=self.train[~mask],
+            held_out=self.train[mask],
+            held_out_name="validation",
+        )
+
+    def sample(self, train: int, held_out: int) -> "ImageData":
+        """The first ``train`` and ``held_out`` images of each class, for a quick look."""
+        return replace(
+            self,
+            name=f"{self.name}, {train} + {held_out} a class",
+            train=self.train[self.train.first_of_each_class(train)],
+            held_out=self.held_out[self.held_out.first_of_each_class(held_out)],
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all pixels and labels, in canonical order."""
+        total = hashlib.sha256()
+        for split in (self.train, self.held_out):
+            total.update(split.images.contiguous().numpy())
+            total.update(split.labels.contiguous().numpy())
+        return total.hexdigest()
+
+    def __repr__(self) -> str:
+        return (
+            f"ImageData({self.name!r}: {len(self.train):,} training and {len(self.held_out):,} "
+            f"{self.held_out_name} images, {len(self.classes)} classes)"
+        )

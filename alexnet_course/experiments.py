@@ -1,0 +1,255 @@
+"""Experiments: named arms × seeds, run one by one, each recorded with its manifest.
+
+``python -m alexnet_course experiment NAME`` runs what is not recorded yet. A record is two files
+in ``alexnet_course/recorded/<experiment>/``: ``<arm>-seed<k>.csv``, the history, and ``.json``,
+the manifest (command, commit, versions, device, seconds, digests of data and settings).
+"""
+
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from alexnet_course.architectures import TWO_CONV, Architecture
+from alexnet_course.config import digest, plain
+from alexnet_course.recipes import PUBLISHED, TRAINED_WELL, Recipe
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One network trained one way; ``measured_on`` is ``"test"`` or ``"validation"``.
+
+    With ``"validation"`` a tenth of the training images is held out to choose by, and the test
+    images are not looked at.
+    """
+
+    architecture: Architecture
+    recipe: Recipe
+    measured_on: str = "test"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """``arms`` by name, each run once for every seed."""
+
+    name: str
+    question: str
+    arms: Mapping[str, Arm]
+    seeds: tuple[int, ...] = (0, 1, 2)
+    source: str = field(default="", metadata={"describes": True})
+
+
+def _rates(*rates: float) -> dict[str, Arm]:
+    """Short runs at several rates, measured on validation images, to choose one."""
+    return {
+        f"rate-{rate:g}": Arm(
+            TWO_CONV, replace(TRAINED_WELL, epochs=3, learning_rate=rate), "validation"
+        )
+        for rate in rates
+    }
+
+
+EXPERIMENTS: dict[str, Experiment] = {
+    e.name: e
+    for e in (
+        Experiment(
+            "two-conv",
+            "What is the same small network worth, trained as published and trained well?",
+            {"published": Arm(TWO_CONV, PUBLISHED), "trained-well": Arm(TWO_CONV, TRAINED_WELL)},
+            source="tutorial two-conv",
+        ),
+        Experiment(
+            "two-conv-rate",
+            "Which learning rate suits two-conv with momentum and a one-cycle schedule?",
+            _rates(0.025, 0.05, 0.1),
+            seeds=(0,),
+        ),
+    )
+}
+
+
+def experiment(name: str) -> Experiment:
+    """The experiment called ``name``; a helpful error otherwise."""
+    try:
+        return EXPERIMENTS[name]
+    except KeyError:
+        known = ", ".join(EXPERIMENTS)
+        raise KeyError(f"there is no experiment {name!r}; choose one of {known}") from None
+
+
+def record_path(experiment: str, arm: str, seed: int, folder: Path = RECORDED) -> Path:
+    """The path of a record, without its ending."""
+    return folder / experiment / f"{arm}-seed{seed}"
+
+
+def run(
+    chosen: Experiment,
+    arms: Iterable[str] | None = None,
+    seeds: Iterable[int] | None = None,
+    folder: Path = RECORDED,
+    precision: str = "auto",
+) -> None:
+    """Run and record every arm × seed that has no record yet. Stopped, it goes on where it was.
+
+    Refuses the stand-in: what is recorded is recorded on CIFAR-10.
+    """
+    from alexnet_course.checkpoints import write_atomically
+    from alexnet_course.data import DataError, cifar10
+    from alexnet_course.data.folders import cache_folder
+    from alexnet_course.network import build
+    from alexnet_course.training import best_device, best_precision, fit
+
+    names = list(arms or chosen.arms)
+    unknown = [name for name in names if name not in chosen.arms]
+    if unknown:
+        raise KeyError(f"{chosen.name} has no arm {unknown[0]!r}; it has {', '.join(chosen.arms)}")
+    data = cifar10()
+    if data.name != "CIFAR-10":
+        raise DataError(
+            f"experiments are recorded on CIFAR-10, but the data is {data.source}. Set "
+            "ALEXNET_COURSE_CIFAR10 to a folder of its images, or connect to a network"
+        )
+    device = best_device()
+    if precision == "auto":
+        precision = best_precision(device)
+    jobs = [(name, seed) for seed in (seeds or chosen.seeds) for name in names]
+    for number, (name, seed) in enumerate(jobs, start=1):
+        arm, path = chosen.arms[name], record_path(chosen.name, name, seed, folder)
+        label = f"[{number}/{len(jobs)}] {chosen.name}, {name}, seed {seed}"
+        if path.with_suffix(".json").exists():
+            print(f"{label}: recorded already")
+            continue
+        print(f"{label}: {arm.recipe.epochs} epochs on {device}, {precision}", flush=True)
+        held = data if arm.measured_on == "test" else data.for_choosing()
+        settings = digest(arm)
+        kept = cache_folder() / "runs" / f"{chosen.name}-{name}-seed{seed}-{settings[:12]}.pt"
+        network = build(arm.architecture, seed=seed)
+        history = fit(network, held, arm.recipe, seed=seed, precision=precision, checkpoint=kept)
+        manifest = _manifest(chosen, name, arm, seed, held, str(device), precision, history)
+        table = history.frame.to_csv(index=False, float_format="%.6g")
+        write_atomically(path.with_suffix(".csv"), lambda f, t=table: f.write(t.encode()))
+        text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+        write_atomically(path.with_suffix(".json"), lambda f, t=text: f.write(t.encode()))
+        kept.unlink()
+        print(f"{label}: {history.accuracy:.2f} % on {arm.measured_on} images", flush=True)
+
+
+def _manifest(
+    chosen: Experiment,
+    name: str,
+    arm: Arm,
+    seed: int,
+    data: Any,
+    device: str,
+    precision: str,
+    history: Any,
+) -> dict[str, Any]:
+    import torch
+
+    if device.startswith("cuda"):
+        hardware = torch.cuda.get_device_name()
+    else:
+        hardware = f"{_processor()}, {torch.get_num_threads()} threads"
+    packages = ("torch", "numpy", "pandas")
+    return {
+        "experiment": chosen.name,
+        "arm": name,
+        "seed": seed,
+        "measured_on": arm.measured_on,
+        "command": shlex.join(["python", "-m", "alexnet_course", *sys.argv[1:]]),
+        "commit": _commit(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(sum(row["seconds"] for row in history.rows), 1),
+        "device": device,
+        "hardware": hardware,
+        "precision": precision,
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in packages},
+        "data": data.name,
+        "data_digest": data.digest,
+        "config_digest": digest(arm),
+        "config": plain(arm),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(x.split(":", 1)[1].strip() for x in lines if x.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _commit() -> str:
+    """The commit of the code that runs, marked where files differ from it."""
+    try:
+        git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40"]
+        return subprocess.run(
+            [*git, "--dirty=, with changes"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown (not run from a git checkout)"
+
+
+def recorded(name: str, folder: Path = RECORDED) -> pd.DataFrame:
+    """All recorded histories of an experiment in one table, with ``arm`` and ``seed`` in front.
+
+    Raises :class:`FileNotFoundError` when nothing is recorded under that name.
+    """
+    tables = []
+    for manifest in manifests(name, folder):
+        path = record_path(name, manifest["arm"], manifest["seed"], folder)
+        table = pd.read_csv(path.with_suffix(".csv"))
+        table.insert(0, "arm", manifest["arm"])
+        table.insert(1, "seed", manifest["seed"])
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def manifests(name: str, folder: Path = RECORDED) -> list[dict[str, Any]]:
+    """The manifests of an experiment's recorded runs, by arm, then seed."""
+    found = [json.loads(path.read_text()) for path in sorted((folder / name).glob("*.json"))]
+    if not found:
+        raise FileNotFoundError(
+            f"nothing is recorded under {name!r} in {folder}; run "
+            f"'python -m alexnet_course experiment {name}'"
+        )
+    order = list(EXPERIMENTS[name].arms) if name in EXPERIMENTS else []
+    return sorted(
+        found, key=lambda m: (order.index(m["arm"]) if m["arm"] in order else -1, m["seed"])
+    )
+
+
+def reported(source: str, quantity: str) -> pd.DataFrame:
+    """What a tutorial printed: columns ``unit``, ``at`` and ``value`` (package file reported.csv).
+
+    ``source`` is a tutorial's short name, ``quantity`` such as ``"test_accuracy_percent"``.
+    """
+    table = pd.read_csv(RECORDED / "reported.csv")
+    chosen = table[(table["source"] == source) & (table["quantity"] == quantity)]
+    if chosen.empty:
+        pairs = table[["source", "quantity"]].drop_duplicates().itertuples(index=False)
+        known = "; ".join(f"{pair.source}: {pair.quantity}" for pair in pairs)
+        raise KeyError(f"nothing is reported for {source!r}, {quantity!r}; there is {known}")
+    return chosen[["unit", "at", "value"]].reset_index(drop=True)
+
+
+def mean_interval(values: Iterable[float], level: float = 0.95) -> tuple[float, float]:
+    """Mean and half-width of its t-interval; the half-width is NaN for a single value."""
+    from scipy import stats
+
+    numbers = pd.Series(list(values), dtype=float)
+    if len(numbers) < 2:
+        return float(numbers.mean()), float("nan")
+    width = stats.t.ppf((1 + level) / 2, len(numbers) - 1) * stats.sem(numbers)
+    return float(numbers.mean()), float(width)

@@ -1,0 +1,304 @@
+"""Layer specs: what a layer makes, as data.
+
+A spec says what a layer *makes* (outputs, window, stride, padding, rounding, groups). What it
+*receives* is inferred by walking the network from its input. From a spec and the shape that it
+receives follow the output shape, the parameters and the multiply-adds; no tensor is needed.
+
+Shapes leave the batch out: ``(channels, height, width)`` before the flatten, ``(features,)``
+after it.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+Shape = tuple[int, ...]
+
+
+class SpecError(ValueError):
+    """A layer that cannot be: the message names the layer, the numbers and the rule."""
+
+
+def window_positions(
+    size: int, kernel: int, stride: int, padding: int = 0, rounding: str = "floor"
+) -> int:
+    """How many positions a window takes along one side, in pixels.
+
+    ``floor((size + 2·padding − kernel) / stride) + 1``, or the same with ``ceil``, in which case
+    the last window may hang over the edge (the released 2012 code's rule). With ``ceil``, a window
+    that would start beyond the input and its left padding is dropped, as PyTorch's pooling does.
+    """
+    span = size + 2 * padding - kernel
+    if rounding == "floor":
+        return span // stride + 1
+    positions = math.ceil(span / stride) + 1
+    return positions - 1 if (positions - 1) * stride >= size + padding else positions
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer that keeps its input's shape and has no parameters, unless a subclass says so."""
+
+    name: str
+    kind: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.isidentifier():
+            raise SpecError(
+                f"layer name {self.name!r}: a name is a word of letters, digits and _, such as "
+                "'conv1'"
+            )
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape that comes out when ``shape`` goes in; :class:`SpecError` if it can't."""
+        return shape
+
+    def parameter_counts(self, shape: Shape) -> tuple[int, int]:
+        """``(weights, biases)`` of a layer that receives ``shape``."""
+        return 0, 0
+
+    def multiply_adds(self, shape: Shape) -> int:
+        """Multiplications (each with its addition) of one forward pass of one image."""
+        return 0
+
+    @property
+    def window(self) -> tuple[int, int] | None:
+        """``(kernel, stride)`` for receptive fields; ``None`` where they stop having a meaning."""
+        return 1, 1
+
+    def fail(self, message: str) -> None:
+        raise SpecError(f"layer {self.name!r} ({type(self).__name__}): {message}")
+
+    def require_whole(self, least: int, **numbers: int) -> None:
+        for label, number in numbers.items():
+            if not isinstance(number, int) or isinstance(number, bool) or number < least:
+                self.fail(f"{label} is {number!r}; it must be a whole number, at least {least}")
+
+    def require_maps(self, shape: Shape) -> None:
+        if len(shape) != 3:
+            self.fail(
+                f"receives shape {shape}; it works on maps, (channels, height, width), so it must "
+                "stand before the flatten"
+            )
+
+    def require_groups(self, channels: int, groups: int, label: str) -> None:
+        if channels % groups:
+            self.fail(f"groups={groups} does not divide its {channels} {label} channels")
+
+    def slide(self, shape: Shape, kernel: int, stride: int, padding: int, rounding: str) -> Shape:
+        """Height and width after sliding a window over ``shape``."""
+        self.require_maps(shape)
+        for side, size in zip(("height", "width"), shape[1:], strict=True):
+            if kernel > size + 2 * padding:
+                self.fail(
+                    f"its window of {kernel} is larger than the padded input: {side} {size} + "
+                    f"2·{padding} = {size + 2 * padding}"
+                )
+        return tuple(window_positions(n, kernel, stride, padding, rounding) for n in shape[1:])
+
+    def require_rounding(self, rounding: str) -> None:
+        if rounding not in ("floor", "ceil"):
+            self.fail(f"rounding is {rounding!r}; it must be 'floor' or 'ceil'")
+
+
+@dataclass(frozen=True)
+class Conv(Layer):
+    """A convolution with square kernels.
+
+    ``groups=2`` is the paper's two towers: each half of the kernels sees half of the maps.
+    ``rounding="ceil"`` lets the last window hang over the bottom and right edges, over zeros, as
+    the released 2012 code does.
+    """
+
+    out_channels: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+    bias: bool = True
+    rounding: str = "floor"
+    kind: ClassVar[str] = "conv"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_whole(
+            1,
+            out_channels=self.out_channels,
+            kernel=self.kernel,
+            stride=self.stride,
+            groups=self.groups,
+        )
+        self.require_whole(0, padding=self.padding)
+        self.require_rounding(self.rounding)
+        self.require_groups(self.out_channels, self.groups, "output")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        sides = self.slide(shape, self.kernel, self.stride, self.padding, self.rounding)
+        self.require_groups(shape[0], self.groups, "input")
+        return (self.out_channels, *sides)
+
+    def parameter_counts(self, shape: Shape) -> tuple[int, int]:
+        weights = self.out_channels * (shape[0] // self.groups) * self.kernel**2
+        return weights, self.out_channels if self.bias else 0
+
+    def multiply_adds(self, shape: Shape) -> int:
+        _, height, width = self.output_shape(shape)
+        return self.parameter_counts(shape)[0] * height * width
+
+    @property
+    def window(self) -> tuple[int, int]:
+        return self.kernel, self.stride
+
+
+@dataclass(frozen=True)
+class Pool(Layer):
+    """Max or average pooling (``mode="max"`` or ``"average"``) with square windows."""
+
+    kernel: int
+    stride: int
+    padding: int = 0
+    mode: str = "max"
+    rounding: str = "floor"
+    kind: ClassVar[str] = "pool"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_whole(1, kernel=self.kernel, stride=self.stride)
+        self.require_whole(0, padding=self.padding)
+        self.require_rounding(self.rounding)
+        if self.mode not in ("max", "average"):
+            self.fail(f"mode is {self.mode!r}; it must be 'max' or 'average'")
+        if self.padding > self.kernel // 2:
+            self.fail(
+                f"padding {self.padding} is more than half of its window of {self.kernel}; some "
+                "windows would hold nothing but padding"
+            )
+
+    def output_shape(self, shape: Shape) -> Shape:
+        sides = self.slide(shape, self.kernel, self.stride, self.padding, self.rounding)
+        return (shape[0], *sides)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        return self.kernel, self.stride
+
+
+@dataclass(frozen=True)
+class AdaptivePool(Layer):
+    """Average pooling to ``size`` × ``size`` outputs, whatever comes in."""
+
+    size: int
+    kind: ClassVar[str] = "pool"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_whole(1, size=self.size)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        self.require_maps(shape)
+        return shape[0], self.size, self.size
+
+    @property
+    def window(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class LRN(Layer):
+    """Local response normalisation, paper §3.3: ``a / (k + alpha · Σ a²) ** beta``.
+
+    The sum runs over ``size`` neighbouring channels (``across="channels"``), or over a
+    ``size`` × ``size`` patch of the same map (``across="space"``, the second norm of the released
+    code). ``alpha`` multiplies the sum itself, as the paper prints it; ``torch.nn
+    .LocalResponseNorm`` divides its ``alpha`` by ``size`` first. ``groups=2`` keeps the windows
+    inside a tower.
+    """
+
+    size: int = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 2.0
+    groups: int = 1
+    across: str = "channels"
+    kind: ClassVar[str] = "lrn"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_whole(1, size=self.size, groups=self.groups)
+        if self.across not in ("channels", "space"):
+            self.fail(f"across is {self.across!r}; it must be 'channels' or 'space'")
+        if self.across == "space" and self.size % 2 == 0:
+            self.fail(f"size {self.size} is even; a patch of a map needs a middle pixel")
+        if self.k <= 0 or self.alpha < 0:
+            self.fail(f"k={self.k}, alpha={self.alpha}: k must be positive, alpha not negative")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        self.require_maps(shape)
+        self.require_groups(shape[0], self.groups, "input")
+        return shape
+
+    @property
+    def window(self) -> tuple[int, int]:
+        return (self.size, 1) if self.across == "space" else (1, 1)
+
+
+@dataclass(frozen=True)
+class ReLU(Layer):
+    """``max(x, 0)``, paper §3.1."""
+
+    kind: ClassVar[str] = "relu"
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Zero each value with probability ``p`` while training, paper §4.2 (inverted, as today)."""
+
+    p: float = 0.5
+    kind: ClassVar[str] = "dropout"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.p < 1:
+            self.fail(f"p is {self.p!r}; it must be at least 0 and below 1")
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """Maps to one row of features, channel by channel."""
+
+    kind: ClassVar[str] = "flatten"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (math.prod(shape),)
+
+    @property
+    def window(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """A fully connected layer."""
+
+    out_features: int
+    bias: bool = True
+    kind: ClassVar[str] = "linear"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_whole(1, out_features=self.out_features)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if len(shape) != 1:
+            self.fail(f"receives shape {shape}; put a Flatten before it")
+        return (self.out_features,)
+
+    def parameter_counts(self, shape: Shape) -> tuple[int, int]:
+        return shape[0] * self.out_features, self.out_features if self.bias else 0
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return shape[0] * self.out_features
+
+    @property
+    def window(self) -> None:
+        return None

@@ -1,0 +1,166 @@
+"""From the table to PyTorch: :func:`build` makes the module that an architecture describes."""
+
+from collections import OrderedDict
+from functools import singledispatch
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from alexnet_course import layers as specs
+from alexnet_course.architectures import Architecture
+from alexnet_course.arithmetic import trace
+from alexnet_course.layers import Layer, Shape, window_positions
+
+
+class CeilConv2d(nn.Conv2d):
+    """A convolution whose last window may hang over the bottom and right edges, over zeros.
+
+    The released 2012 code counts its windows so (``sources``: config 145, conv1); PyTorch's own
+    ``Conv2d`` leaves such a window out. Input and output: ``[batch, channels, height, width]``.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        overhang = []
+        for size, kernel, stride, padding in zip(
+            x.shape[2:], self.kernel_size, self.stride, self.padding, strict=True
+        ):
+            positions = window_positions(size, kernel, stride, padding, "ceil")
+            overhang.append(max(0, (positions - 1) * stride + kernel - size - 2 * padding))
+        bottom, right = overhang
+        return super().forward(F.pad(x, (0, right, 0, bottom)))
+
+
+class LocalResponseNorm(nn.Module):
+    """Paper §3.3 over neighbouring channels: ``x / (k + alpha · Σ x²) ** beta``.
+
+    ``alpha`` multiplies the sum, as printed in the paper: ``alpha=1e-4, size=5`` here is
+    ``torch.nn.LocalResponseNorm(5, alpha=5e-4)``. The sum is a 1×1 convolution with a band of
+    ones, which is much faster on a CPU than PyTorch's own; with ``groups`` no window crosses from
+    one group of channels to the next.
+    """
+
+    def __init__(
+        self, channels: int, size: int, alpha: float, beta: float, k: float, groups: int = 1
+    ) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k, self.groups = size, alpha, beta, k, groups
+        place = torch.arange(channels // groups)
+        offset = place[None, :] - place[:, None]
+        band = (offset >= -(size // 2)) & (offset <= (size - 1) // 2)
+        weight = band.float().repeat(groups, 1)[:, :, None, None]
+        self.register_buffer("band", weight, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        sums = F.conv2d(x.square(), self.band.to(x.dtype), groups=self.groups)
+        return x / (self.k + self.alpha * sums) ** self.beta
+
+    def extra_repr(self) -> str:
+        return (
+            f"size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}, "
+            f"groups={self.groups}"
+        )
+
+
+class SpatialResponseNorm(nn.Module):
+    """The released code's second norm: the same formula over a ``size`` × ``size`` patch."""
+
+    def __init__(self, size: int, alpha: float, beta: float, k: float) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, x: Tensor) -> Tensor:
+        means = F.avg_pool2d(x.square(), self.size, stride=1, padding=self.size // 2)
+        return x / (self.k + self.alpha * self.size**2 * means) ** self.beta
+
+    def extra_repr(self) -> str:
+        return f"size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+@singledispatch
+def make_module(layer: Layer, shape: Shape) -> nn.Module:
+    """The module for one layer that receives ``shape``; a new spec registers its own."""
+    raise TypeError(f"layer {layer.name!r}: no module is known for {type(layer).__name__}")
+
+
+@make_module.register
+def _(layer: specs.Conv, shape: Shape) -> nn.Module:
+    convolution = nn.Conv2d if layer.rounding == "floor" else CeilConv2d
+    return convolution(
+        shape[0],
+        layer.out_channels,
+        layer.kernel,
+        stride=layer.stride,
+        padding=layer.padding,
+        groups=layer.groups,
+        bias=layer.bias,
+    )
+
+
+@make_module.register
+def _(layer: specs.Pool, shape: Shape) -> nn.Module:
+    pooling = nn.MaxPool2d if layer.mode == "max" else nn.AvgPool2d
+    return pooling(
+        layer.kernel, layer.stride, padding=layer.padding, ceil_mode=layer.rounding == "ceil"
+    )
+
+
+@make_module.register
+def _(layer: specs.AdaptivePool, shape: Shape) -> nn.Module:
+    return nn.AdaptiveAvgPool2d(layer.size)
+
+
+@make_module.register
+def _(layer: specs.LRN, shape: Shape) -> nn.Module:
+    if layer.across == "space":
+        return SpatialResponseNorm(layer.size, layer.alpha, layer.beta, layer.k)
+    return LocalResponseNorm(
+        shape[0], layer.size, layer.alpha, layer.beta, layer.k, groups=layer.groups
+    )
+
+
+@make_module.register
+def _(layer: specs.ReLU, shape: Shape) -> nn.Module:
+    return nn.ReLU()
+
+
+@make_module.register
+def _(layer: specs.Dropout, shape: Shape) -> nn.Module:
+    return nn.Dropout(layer.p)
+
+
+@make_module.register
+def _(layer: specs.Flatten, shape: Shape) -> nn.Module:
+    return nn.Flatten()
+
+
+@make_module.register
+def _(layer: specs.Linear, shape: Shape) -> nn.Module:
+    return nn.Linear(shape[0], layer.out_features, bias=layer.bias)
+
+
+class Network(nn.Sequential):
+    """The layers in order, each under its name in the table (``network.conv1``).
+
+    Takes ``[batch, channels, height, width]`` and gives what the last layer makes; for the
+    course's networks that is one logit a class (the softmax belongs to the loss).
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        steps = list(trace(architecture))  # every check is made before the first tensor
+        modules = ((step.layer.name, make_module(step.layer, step.input_shape)) for step in steps)
+        super().__init__(OrderedDict(modules))
+        self.architecture = architecture
+
+
+def build(architecture: Architecture, seed: int | None = None) -> Network:
+    """Make the network; with ``seed``, its first weights are the same every time.
+
+    Raises :class:`~alexnet_course.layers.SpecError` for a network that cannot be, before any
+    tensor is made.
+    """
+    if seed is None:
+        return Network(architecture)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Network(architecture)
