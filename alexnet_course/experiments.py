@@ -123,6 +123,7 @@ def run(
     device = best_device()
     if precision == "auto":
         precision = best_precision(device)
+    about = _environment(device.type, precision)
     jobs = [(name, seed) for seed in (seeds or chosen.seeds) for name in names]
     for number, (name, seed) in enumerate(jobs, start=1):
         arm, path = chosen.arms[name], record_path(chosen.name, name, seed, folder)
@@ -136,7 +137,19 @@ def run(
         kept = cache_folder() / "runs" / f"{chosen.name}-{name}-seed{seed}-{settings[:12]}.pt"
         network = build(arm.architecture, seed=seed)
         history = fit(network, held, arm.recipe, seed=seed, precision=precision, checkpoint=kept)
-        manifest = _manifest(chosen, name, arm, seed, held, str(device), precision, history)
+        manifest = {
+            "experiment": chosen.name,
+            "arm": name,
+            "seed": seed,
+            "measured_on": arm.measured_on,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(sum(row["seconds"] for row in history.rows), 1),
+            **about,
+            "data": held.name,
+            "data_digest": held.digest,
+            "config_digest": settings,
+            "config": plain(arm),
+        }
         table = history.frame.to_csv(index=False, float_format="%.6g")
         write_atomically(path.with_suffix(".csv"), lambda f, t=table: f.write(t.encode()))
         text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
@@ -145,40 +158,22 @@ def run(
         print(f"{label}: {history.accuracy:.2f} % on {arm.measured_on} images", flush=True)
 
 
-def _manifest(
-    chosen: Experiment,
-    name: str,
-    arm: Arm,
-    seed: int,
-    data: Any,
-    device: str,
-    precision: str,
-    history: Any,
-) -> dict[str, Any]:
+def _environment(device: str, precision: str) -> dict[str, Any]:
+    """What code runs, by which command and on what; asked once, before the first run."""
     import torch
 
-    if device.startswith("cuda"):
+    if device == "cuda":
         hardware = torch.cuda.get_device_name()
     else:
         hardware = f"{_processor()}, {torch.get_num_threads()} threads"
     packages = ("torch", "numpy", "pandas")
     return {
-        "experiment": chosen.name,
-        "arm": name,
-        "seed": seed,
-        "measured_on": arm.measured_on,
         "command": shlex.join(["python", "-m", "alexnet_course", *sys.argv[1:]]),
         "commit": _commit(),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(sum(row["seconds"] for row in history.rows), 1),
         "device": device,
         "hardware": hardware,
         "precision": precision,
         "versions": {"python": platform.python_version()} | {p: version(p) for p in packages},
-        "data": data.name,
-        "data_digest": data.digest,
-        "config_digest": digest(arm),
-        "config": plain(arm),
     }
 
 
