@@ -88,9 +88,9 @@ def experiment(name: str) -> Experiment:
         raise KeyError(f"there is no experiment {name!r}; choose one of {known}") from None
 
 
-def record_path(experiment: str, arm: str, seed: int, folder: Path = RECORDED) -> Path:
-    """The path of a record, without its ending."""
-    return folder / experiment / f"{arm}-seed{seed}"
+def record_path(experiment: str, arm: str, seed: int, kind: str, folder: Path = RECORDED) -> Path:
+    """The path of a record: ``kind`` is ``"csv"``, the history, or ``"json"``, the manifest."""
+    return folder / experiment / f"{arm}-seed{seed}.{kind}"
 
 
 def run(
@@ -126,9 +126,10 @@ def run(
     about = _environment(device.type, precision)
     jobs = [(name, seed) for seed in (seeds or chosen.seeds) for name in names]
     for number, (name, seed) in enumerate(jobs, start=1):
-        arm, path = chosen.arms[name], record_path(chosen.name, name, seed, folder)
+        arm = chosen.arms[name]
+        stored = [record_path(chosen.name, name, seed, kind, folder) for kind in ("csv", "json")]
         label = f"[{number}/{len(jobs)}] {chosen.name}, {name}, seed {seed}"
-        if path.with_suffix(".json").exists():
+        if all(path.exists() for path in stored):
             print(f"{label}: recorded already")
             continue
         print(f"{label}: {arm.recipe.epochs} epochs on {device}, {precision}", flush=True)
@@ -151,9 +152,9 @@ def run(
             "config": plain(arm),
         }
         table = history.frame.to_csv(index=False, float_format="%.6g")
-        write_atomically(path.with_suffix(".csv"), lambda f, t=table: f.write(t.encode()))
         text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(path.with_suffix(".json"), lambda f, t=text: f.write(t.encode()))
+        for path, content in zip(stored, (table, text), strict=True):
+            write_atomically(path, lambda file, content=content: file.write(content.encode()))
         kept.unlink()
         print(f"{label}: {history.accuracy:.2f} % on {arm.measured_on} images", flush=True)
 
@@ -203,8 +204,8 @@ def recorded(name: str, folder: Path = RECORDED) -> pd.DataFrame:
     """
     tables = []
     for manifest in manifests(name, folder):
-        path = record_path(name, manifest["arm"], manifest["seed"], folder)
-        table = pd.read_csv(path.with_suffix(".csv"))
+        path = record_path(name, manifest["arm"], manifest["seed"], "csv", folder)
+        table = pd.read_csv(path)
         table.insert(0, "arm", manifest["arm"])
         table.insert(1, "seed", manifest["seed"])
         tables.append(table)

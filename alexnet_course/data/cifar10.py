@@ -108,7 +108,7 @@ def _torchvision(download: bool) -> ImageData | None:
         train=train,
         held_out=test,
         held_out_name="test",
-        source=f"CIFAR-10 from torchvision's files in {root}",
+        source="CIFAR-10 from torchvision's files",
     )
 
 

@@ -126,7 +126,7 @@ def load_folders(
         train=_split(arrays, "train"),
         held_out=_split(arrays, "test"),
         held_out_name="test",
-        source=f"{name} from the class folders in {root}",
+        source=f"{name} from class folders",
     )
 
 

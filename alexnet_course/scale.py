@@ -1,0 +1,17 @@
+"""One notebook, two scales: *quick* (seconds on two CPU cores) and *full* (what the text reports)."""
+
+import os
+
+VARIABLE = "ALEXNET_COURSE_SCALE"
+
+
+def chosen_scale() -> str:
+    """``"quick"`` or ``"full"``: what ``ALEXNET_COURSE_SCALE`` says, else full where CUDA is."""
+    named = os.environ.get(VARIABLE)
+    if named is None:
+        import torch
+
+        return "full" if torch.cuda.is_available() else "quick"
+    if named not in ("quick", "full"):
+        raise ValueError(f"{VARIABLE} is {named!r}; it must be 'quick' or 'full'")
+    return named

@@ -1,0 +1,173 @@
+"""Keeps the chapters in step: ``execute``, ``check``, ``stamp`` and ``repository URL``.
+
+Run from anywhere with the project's Python: ``python tools/notebooks.py execute [NAME …]``.
+"""
+
+import argparse
+import os
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG = ROOT / "_config.yml"
+COLAB = "https://colab.research.google.com"
+SETUP_TAG = "setup"
+SIZE_LIMIT = 1_000_000  # bytes
+
+# The one set-up cell of every chapter. It never installs torch: Colab brings its own.
+SETUP = """\
+# Set-up. Where the course is installed, this does nothing; in Colab, it installs the course.
+import importlib.util
+import subprocess
+import sys
+
+REPOSITORY, REVISION = "{repository}", "{revision}"
+if importlib.util.find_spec("alexnet_course") is None:
+    if importlib.util.find_spec("google.colab") is None:
+        raise ModuleNotFoundError("alexnet_course is missing: run 'pip install -e .' in the repo")
+    if not REPOSITORY:
+        raise RuntimeError("This copy has no address to install from: run 'make repository URL=…'")
+    source = f"git+{{REPOSITORY}}@{{REVISION}}"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", source]
+    subprocess.run(pip, check=True)
+    importlib.invalidate_caches()"""
+
+
+def chapters() -> list[Path]:
+    return sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def repository() -> tuple[str, str]:
+    """The address and branch that ``_config.yml`` gives; the address is empty until stamped."""
+    settings = yaml.safe_load(CONFIG.read_text())["repository"]
+    return settings["url"], settings["branch"]
+
+
+def setup_source() -> str:
+    address, revision = repository()
+    return SETUP.format(repository=address, revision=revision)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def write(path: Path, notebook: nbformat.NotebookNode) -> None:
+    nbformat.validate(notebook)
+    path.write_text(nbformat.writes(notebook, indent=1) + "\n")
+
+
+def stamp() -> None:
+    """Put the set-up cell, with the repository's address, into every chapter."""
+    for path in chapters():
+        notebook = read(path)
+        for cell in notebook.cells:
+            if SETUP_TAG in cell.metadata.get("tags", []):
+                cell.source = setup_source()
+        write(path, notebook)
+
+
+def set_repository(url: str) -> None:
+    """Write the address into ``_config.yml`` (an empty one takes it out), then :func:`stamp`."""
+    url = url.strip().rstrip("/").removesuffix(".git")
+    if url and not re.fullmatch(r"(https|git\+file|file)://\S+", url):
+        raise SystemExit(f"URL is {url!r}; expected something like https://github.com/you/course")
+    text = CONFIG.read_text()
+    values = {"url": url, "colab_url": COLAB if url else ""}
+    for key, value in values.items():
+        text, count = re.subn(
+            rf"(?m)^(  {key}:).*(  # stamped)$", lambda m, v=value: f'{m[1]} "{v}"{m[2]}', text
+        )
+        if count != 1:
+            raise SystemExit(f"{CONFIG} has no line '  {key}: …  # stamped'; put it back")
+    CONFIG.write_text(text)
+    stamp()
+
+
+def execute(names: list[str]) -> None:
+    """Run chapters top to bottom at quick scale on CIFAR-10 and store what they print."""
+    from nbclient import NotebookClient
+
+    from alexnet_course.data import cifar10
+
+    data = cifar10()
+    if data.name != "CIFAR-10":
+        raise SystemExit(
+            f"chapters are stored from CIFAR-10 only, and the data here is {data.source}; set "
+            "ALEXNET_COURSE_CIFAR10 to a folder of its images"
+        )
+    os.environ |= {"ALEXNET_COURSE_SCALE": "quick", "TQDM_DISABLE": "1"}
+    stamp()
+    for path in chapters():
+        if names and not any(name in path.name for name in names):
+            continue
+        notebook = read(path)
+        NotebookClient(
+            notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}
+        ).execute()
+        for cell in notebook.cells:
+            cell.metadata.pop("execution", None)  # clock times, different on every run
+        notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"]}
+        write(path, notebook)
+        print(f"{path.relative_to(ROOT)}: executed")
+
+
+def faults(path: Path) -> list[str]:
+    """What is wrong with a stored chapter, a sentence each; nothing if it is whole."""
+    notebook, found = read(path), []
+    code = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
+    setup = [c for c in code if SETUP_TAG in c.metadata.get("tags", [])]
+    if not code:
+        found.append("has no code cell")
+    if [c.execution_count for c in code] != list(range(1, len(code) + 1)):
+        found.append("was not stored from one run, top to bottom: run 'make execute'")
+    if len(setup) != 1 or setup[0] is not code[0] or setup[0].source != setup_source():
+        found.append("must begin with the set-up cell of tools/notebooks.py: run its 'stamp'")
+    for cell in code:
+        for output in cell.outputs:
+            if output.output_type == "error":
+                found.append(f"stores an error: {output.ename}: {output.evalue}")
+            if output.get("name") == "stderr":
+                found.append(f"stores a warning or a bar: {output.text[:80]!r}")
+            if any("widget" in kind for kind in output.get("data", {})):
+                found.append("stores a widget; use tqdm.std")
+            has_image = "image/png" in output.get("data", {})
+            if has_image and not cell.metadata.get("mystnb", {}).get("image", {}).get("alt"):
+                found.append(f"has a figure without alt text: {cell.source.splitlines()[0]!r}")
+    if path.stat().st_size > SIZE_LIMIT:
+        found.append(f"is {path.stat().st_size:,} bytes; {SIZE_LIMIT:,} at most")
+    return found
+
+
+def check() -> None:
+    """Exit with 1 and a list when any chapter is not whole."""
+    found = [f"{path.name} {fault}" for path in chapters() for fault in faults(path)]
+    if not chapters():
+        found = ["notebooks/ holds no chapters"]
+    if found:
+        raise SystemExit("\n".join(found))
+    print(f"{len(chapters())} chapters, stored whole")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("execute").add_argument("names", nargs="*")
+    commands.add_parser("check")
+    commands.add_parser("stamp")
+    commands.add_parser("repository").add_argument("url")
+    options = parser.parse_args()
+    if options.command == "execute":
+        execute(options.names)
+    elif options.command == "repository":
+        set_repository(options.url)
+    else:
+        {"check": check, "stamp": stamp}[options.command]()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
