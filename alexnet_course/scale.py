@@ -1,4 +1,4 @@
-"""One notebook, two scales: *quick* (seconds on two CPU cores) and *full* (what the text reports)."""
+"""Two scales for one notebook: *quick* (seconds on two CPU cores) and *full* (the real thing)."""
 
 import os
 

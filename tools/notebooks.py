@@ -107,7 +107,10 @@ def execute(names: list[str]) -> None:
             continue
         notebook = read(path)
         NotebookClient(
-            notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}
+            notebook,
+            timeout=600,
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(path.parent)}},
         ).execute()
         for cell in notebook.cells:
             cell.metadata.pop("execution", None)  # clock times, different on every run

@@ -1,0 +1,249 @@
+"""Every plot of the course, in one style: opaque white, large type, colours all can tell apart.
+
+Each function gives a matplotlib figure and closes it, so that a notebook shows it once: as the
+value of the cell's last line.
+"""
+
+from collections.abc import Sequence
+from functools import wraps
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from alexnet_course.architectures import Architecture
+from alexnet_course.arithmetic import layer_table, shape_text, trace
+from alexnet_course.layers import Conv, Linear, Pool, window_positions
+
+# Okabe and Ito's palette, distinguishable with any kind of colour vision.
+BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#767676",
+)
+KIND_COLOURS = {"conv": BLUE, "pool": ORANGE, "linear": GREEN, "lrn": PINK}
+STYLE = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.prop_cycle": plt.cycler(color=[BLUE, RED, GREEN, ORANGE, PINK, SKY]),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 130,
+    "figure.facecolor": "white",
+    "font.size": 11,
+    "grid.color": "#dddddd",
+    "legend.frameon": False,
+}
+WIDTH = 6.4  # inches; narrow enough that its type can still be read on a phone
+
+
+def _styled(draw):
+    @wraps(draw)
+    def drawn(*args, **kwargs) -> Figure:
+        with plt.rc_context(STYLE):
+            figure = draw(*args, **kwargs)
+            plt.close(figure)
+            return figure
+
+    return drawn
+
+
+@_styled
+def plot_history(history) -> Figure:
+    """Loss and accuracy against epochs, training and held out, of one run."""
+    frame, held = history.frame, history.held_out_name
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.8))
+    for axis, what, unit in zip(axes, ("loss", "accuracy"), ("nats", "%"), strict=True):
+        axis.plot(frame["epoch"], frame[f"train_{what}"], "--", label="training")
+        axis.plot(frame["epoch"], frame[f"{held}_{what}"], label=held)
+        axis.set(xlabel="epoch", ylabel=f"{what} ({unit})")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend()
+    return figure
+
+
+@_styled
+def plot_runs(
+    runs: pd.DataFrame, column: str, labels: dict[str, str], published: pd.DataFrame | None = None
+) -> Figure:
+    """One thin line a seed and one thick line a mean, for each arm in ``labels``.
+
+    ``runs`` is what :func:`alexnet_course.experiments.recorded` gives; ``published`` (columns
+    ``at``, ``value``) is drawn beside them in grey.
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.8))
+    for colour, (arm, label) in zip((BLUE, RED, GREEN, ORANGE), labels.items()):
+        chosen = runs[runs["arm"] == arm]
+        for _, one in chosen.groupby("seed"):
+            axis.plot(one["epoch"], one[column], color=colour, linewidth=0.7, alpha=0.6)
+        mean = chosen.groupby("epoch")[column].mean()
+        seeds = chosen["seed"].nunique()
+        axis.plot(mean.index, mean, color=colour, linewidth=2.2, label=f"{label} ({seeds} seeds)")
+    if published is not None:
+        axis.plot(published["at"], published["value"], "o--", color=GREY, ms=4, label="published")
+    axis.set(xlabel="epoch", ylabel=column.replace("_", " ") + " (%)")
+    axis.legend(loc="lower right")
+    return figure
+
+
+@_styled
+def plot_shares(architecture: Architecture, columns: dict[str, str]) -> Figure:
+    """Each learned layer's share of some counts; ``columns`` maps a column to its label."""
+    table = layer_table(architecture)
+    table = table[table["kind"].isin(["conv", "linear"])]
+    figure, axes = plt.subplots(1, len(columns), figsize=(WIDTH, 3.2), sharey=True)
+    for axis, (column, label) in zip(axes, columns.items(), strict=True):
+        share = 100 * table[column].astype(float) / table[column].sum()
+        bars = axis.barh(table["name"], share, color=[KIND_COLOURS[k] for k in table["kind"]])
+        axis.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)
+        axis.set(xlabel=f"share of {label} (%)", xlim=(0, max(share) * 1.22))
+        axis.grid(axis="y", visible=False)
+    axes[0].invert_yaxis()
+    return figure
+
+
+@_styled
+def plot_bars(values: pd.Series, label: str) -> Figure:
+    """Horizontal bars, one for each entry of ``values``, from top to bottom."""
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.6 + 0.32 * len(values)))
+    bars = axis.barh(values.index, values, color=BLUE)
+    axis.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)
+    axis.set(xlabel=label, xlim=(0, values.max() * 1.15))
+    axis.grid(axis="y", visible=False)
+    axis.invert_yaxis()
+    return figure
+
+
+@_styled
+def draw_network(architecture: Architecture) -> Figure:
+    """The layers that change the shape, left to right.
+
+    A block is as high as its maps are (in pixels, on a root scale) and as wide as its channels
+    are many; a grouped conv layer is split into its towers.
+    """
+    blocks = [("input", architecture.input_shape, GREY, 1)]
+    for step in trace(architecture):
+        if isinstance(step.layer, (Conv, Pool, Linear)):
+            groups = getattr(step.layer, "groups", 1)
+            blocks.append(
+                (step.layer.name, step.output_shape, KIND_COLOURS[step.layer.kind], groups)
+            )
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.3))
+    left, tallest = 0.0, architecture.input_shape[1] ** 0.5
+    for name, shape, colour, groups in blocks:
+        maps = len(shape) == 3
+        height = shape[1] ** 0.5 / tallest if maps else 0.9
+        width = 0.25 + (shape[0] / 500 if maps else 0.0)
+        gap = 0.02 if groups > 1 else 0
+        part = (height - gap * (groups - 1)) / groups
+        for group in range(groups):
+            bottom = -height / 2 + group * (part + gap)
+            axis.add_patch(
+                Rectangle((left, bottom), width, part, facecolor=colour, edgecolor="white")
+            )
+        middle = left + width / 2
+        axis.text(middle, height / 2 + 0.03, name, ha="center", va="bottom", rotation=90)
+        text = shape_text(shape)
+        axis.text(middle, -height / 2 - 0.03, text, ha="center", va="top", rotation=90, fontsize=9)
+        left += width + 0.3
+    axis.set(xlim=(-0.2, left), ylim=(-0.95, 0.85))
+    axis.axis("off")
+    return figure
+
+
+@_styled
+def draw_windows(cases: Sequence[tuple[str, int, int, int, int, str]]) -> Figure:
+    """Where a sliding window's last positions fall, one row a case.
+
+    A case is ``(label, size, kernel, stride, padding, rounding)``, all in pixels. Only the right
+    end of the row is drawn; grey is image, hatched is padding or beyond the edge.
+    """
+    figure, axes = plt.subplots(len(cases), 1, figsize=(WIDTH, 1.35 * len(cases)), sharex=True)
+    for axis, (label, size, kernel, stride, padding, rounding) in zip(axes, cases, strict=True):
+        positions = window_positions(size, kernel, stride, padding, rounding)
+        axis.axvspan(size - 30, size, ymax=0.3, color="#c8c8c8")
+        if padding:
+            axis.axvspan(
+                size, size + padding, ymax=0.3, facecolor="white", edgecolor=GREY, hatch="////"
+            )
+        for back in range(3):
+            start = (positions - 1 - back) * stride - padding
+            over = start + kernel > size
+            axis.add_patch(
+                Rectangle(
+                    (start, 0.36 + 0.2 * back),
+                    kernel,
+                    0.15,
+                    facecolor=RED if over else BLUE,
+                    edgecolor="white",
+                )
+            )
+            axis.text(
+                start - 0.4,
+                0.43 + 0.2 * back,
+                f"{positions - back}",
+                ha="right",
+                va="center",
+                fontsize=9,
+            )
+        unused = size + padding - ((positions - 1) * stride - padding + kernel)
+        note = f"{unused} px unused" if unused > 0 else f"{-unused} px over" if unused < 0 else ""
+        axis.set_title(f"{label}: {positions} positions  {note}", loc="left", fontsize=11)
+        axis.axvline(size, color="black", linewidth=1)
+        axis.set(ylim=(0, 1), yticks=[])
+        axis.grid(visible=False)
+        axis.spines["left"].set_visible(False)
+    right = max(size + padding for _, size, _, _, padding, _ in cases)
+    axes[-1].set(xlim=(right - 32, right + 5), xlabel="pixel column (counted from 0)")
+    return figure
+
+
+@_styled
+def draw_receptive_fields(architecture: Architecture, names: Sequence[str]) -> Figure:
+    """The square of input pixels that one central output value of each layer can see."""
+    table = layer_table(architecture).set_index("name")
+    side = architecture.input_shape[1]
+    figure, axis = plt.subplots(figsize=(WIDTH * 0.75, WIDTH * 0.75))
+    axis.add_patch(Rectangle((0, 0), side, side, facecolor="#ececec", edgecolor=GREY))
+    colours = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
+    for place, name in enumerate(names):
+        field = table.loc[name, "receptive_field"]
+        corner = (side - field) / 2
+        colour = colours[place % len(colours)]
+        axis.add_patch(Rectangle((corner, corner), field, field, fill=False, ec=colour, lw=2))
+        text = f"{name}: {field}"
+        axis.text(corner, corner - 1, text, color=colour, va="bottom", size=9, weight="bold")
+    axis.set(xlim=(-5, side + 5), ylim=(side + 5, -5), aspect="equal", xlabel="pixels")
+    axis.grid(visible=False)
+    return figure
+
+
+@_styled
+def show_images(images, labels: Sequence[str], columns: int = 10) -> Figure:
+    """uint8 images ``[N, 3, height, width]`` in rows, each under its label."""
+    rows = -(-len(images) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 0.95 * rows), squeeze=False)
+    for axis in axes.ravel():
+        axis.axis("off")
+    for axis, image, label in zip(axes.ravel(), images, labels):
+        axis.imshow(image.permute(1, 2, 0), interpolation="nearest")
+        axis.set_title(label, fontsize=8, pad=2)
+    return figure
+
+
+__all__ = [
+    "draw_network",
+    "draw_receptive_fields",
+    "draw_windows",
+    "plot_bars",
+    "plot_history",
+    "plot_runs",
+    "plot_shares",
+    "show_images",
+]
