@@ -109,12 +109,13 @@ def plot_shares(architecture: Architecture, columns: dict[str, str]) -> Figure:
 
 
 @_styled
-def plot_bars(values: pd.Series, label: str) -> Figure:
-    """Horizontal bars, one for each entry of ``values``, from top to bottom."""
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.6 + 0.32 * len(values)))
-    bars = axis.barh(values.index, values, color=BLUE)
-    axis.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)
-    axis.set(xlabel=label, xlim=(0, values.max() * 1.15))
+def plot_bars(values: pd.DataFrame, label: str) -> Figure:
+    """Horizontal bars: a group for each row of ``values``, a colour for each column."""
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.8 + 0.25 * values.size))
+    values.plot.barh(ax=axis, width=0.75)
+    for bars in axis.containers:
+        axis.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)
+    axis.set(xlabel=label, ylabel="", xlim=(0, values.max().max() * 1.12))
     axis.grid(axis="y", visible=False)
     axis.invert_yaxis()
     return figure
