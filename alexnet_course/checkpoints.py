@@ -39,8 +39,9 @@ def load(path: Path) -> dict[str, Any]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
+        reason = str(error).partition("\n")[0]  # empty for some kinds of damage
         raise CheckpointError(
             f"{path} is no checkpoint of this course, or is damaged: only tensors and plain data "
-            f"are read ({type(error).__name__}: {str(error).splitlines()[0]}). Delete it to start "
+            f"are read ({type(error).__name__}: {reason}). Delete it to start "
             "anew, or name another file"
         ) from error

@@ -6,6 +6,7 @@ stopped goes on, from its last finished epoch, exactly as if it had never been.
 """
 
 import hashlib
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -258,8 +259,8 @@ def fit(
             losses, right = _train_epoch(
                 quick, optimiser, train, recipe, preparation, precision, epoch, seed, progress
             )
-            _require_finite(losses, epoch, optimiser.param_groups[0]["lr"])
             loss, accuracy = evaluate(quick, held_out, preparation, precision)
+            _require_finite(losses.tolist(), loss, epoch, recipe.learning_rate)
             sizes = torch.full_like(losses, recipe.batch_size)
             sizes[-1] = len(train) - recipe.batch_size * (len(losses) - 1)
             history.rows.append(
@@ -287,15 +288,15 @@ def fit(
     return history
 
 
-def _require_finite(losses: Tensor, epoch: int, rate: float) -> None:
-    broken = (~losses.isfinite()).nonzero().flatten()
-    if len(broken):
-        step = int(broken[0])
-        raise TrainingDiverged(
-            f"the loss became {losses[step].item()} in epoch {epoch}, step {step + 1} of "
-            f"{len(losses)}. Try a smaller learning rate (it was {rate:g}), a warm-up, smaller "
-            "first weights, or precision='float32'"
-        )
+def _require_finite(losses: list[float], held_out_loss: float, epoch: int, rate: float) -> None:
+    """The held-out loss is measured after the last step, and counts as that step's."""
+    for step, loss in enumerate([*losses, held_out_loss], start=1):
+        if not math.isfinite(loss):
+            raise TrainingDiverged(
+                f"the loss became {loss} in epoch {epoch}, step {min(step, len(losses))} of "
+                f"{len(losses)}. Try a smaller learning rate (it was {rate:g}), a warm-up, "
+                "smaller first weights, or precision='float32'"
+            )
 
 
 def _resume(

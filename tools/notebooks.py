@@ -27,7 +27,8 @@ import sys
 
 REPOSITORY, REVISION = "{repository}", "{revision}"
 if importlib.util.find_spec("alexnet_course") is None:
-    if importlib.util.find_spec("google.colab") is None:
+    in_colab = importlib.util.find_spec("google") and importlib.util.find_spec("google.colab")
+    if not in_colab:
         raise ModuleNotFoundError("alexnet_course is missing: run 'pip install -e .' in the repo")
     if not REPOSITORY:
         raise RuntimeError("This copy has no address to install from: run 'make repository URL=…'")

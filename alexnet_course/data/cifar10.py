@@ -84,8 +84,7 @@ def _torchvision(download: bool) -> ImageData | None:
     archive, unpacked = CIFAR10.filename, CIFAR10.base_folder
     local = [r for r in roots if (r / archive).exists() or (r / unpacked).exists()]
     root = local[0] if local else roots[-1]
-    reachable = download and _reachable(CIFAR10.url)
-    if not local and not reachable:
+    if not local and not (download and _reachable(CIFAR10.url)):
         return None
     try:
         try:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -156,7 +157,8 @@ def _to_cache(path: Path, arrays: dict[str, np.ndarray]) -> None:
         np.savez(unfinished, **arrays)
         os.replace(unfinished, path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
         print(f"decoded images could not be kept in {path.parent}: {error}", file=sys.stderr)
 
 

@@ -1,0 +1,193 @@
+"""The stored chapters are whole, and the tools that keep them so notice when they are not."""
+
+import copy
+import shutil
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import notebooks  # noqa: E402  (tools/ is no package)
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """A copy of one chapter and the configuration, for the tools to work on."""
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    shutil.copy(notebooks.chapters()[0], tmp_path / "notebooks")
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    monkeypatch.setattr(notebooks, "CONFIG", tmp_path / "_config.yml")
+    return tmp_path
+
+
+def only_chapter():
+    (path,) = notebooks.chapters()
+    return path
+
+
+def test_every_chapter_of_the_contents_is_stored():
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    listed = {
+        f"{chapter['file']}.ipynb"
+        for part in contents["parts"]
+        for chapter in part["chapters"]
+        if chapter["file"].startswith("notebooks/")
+    }
+    stored = {str(path.relative_to(ROOT)) for path in notebooks.chapters()}
+    assert stored == listed
+    assert len(stored) >= 4
+
+
+@pytest.mark.parametrize("path", notebooks.chapters(), ids=lambda path: path.stem)
+def test_a_stored_chapter_has_no_fault(path):
+    assert notebooks.faults(path) == []
+
+
+@pytest.mark.parametrize("path", notebooks.chapters(), ids=lambda path: path.stem)
+def test_few_cells_escape_the_comparison(path):
+    """Tagged cells are the exception; and a chapter always compares most of what it prints."""
+    code = [cell for cell in notebooks.read(path).cells if cell.cell_type == "code"]
+    escaping = [c for c in code if "nbval-ignore-output" in c.metadata.get("tags", [])]
+    skipped = [c for c in code if "nbval-skip" in c.metadata.get("tags", [])]
+    assert len(escaping) <= 4
+    assert not skipped
+
+
+def damage(change):
+    """Apply ``change`` to the stored chapter and give the faults that are found."""
+    path = only_chapter()
+    chapter = notebooks.read(path)
+    change([cell for cell in chapter.cells if cell.cell_type == "code"], chapter)
+    nbformat.write(chapter, path)
+    return " ".join(notebooks.faults(path))
+
+
+def test_cleared_outputs_are_noticed(book):
+    def clear(code, chapter):
+        for cell in code:
+            cell.outputs, cell.execution_count = [], None
+
+    assert "was not stored from one run" in damage(clear)
+
+
+def test_a_cell_run_out_of_order_is_noticed(book):
+    def swap(code, chapter):
+        code[1].execution_count, code[2].execution_count = 3, 2
+
+    assert "was not stored from one run" in damage(swap)
+
+
+def test_a_changed_setup_cell_is_noticed(book):
+    def edit(code, chapter):
+        code[0].source += "\n!pip install torch"
+
+    assert "set-up cell" in damage(edit)
+
+
+def test_a_stored_error_a_widget_and_a_bar_are_noticed(book):
+    def spoil(code, chapter):
+        code[1].outputs = [
+            nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=[]),
+            nbformat.v4.new_output("stream", name="stderr", text="50%|█████"),
+            nbformat.v4.new_output(
+                "display_data", data={"application/vnd.jupyter.widget-view+json": {}}
+            ),
+        ]
+
+    found = damage(spoil)
+    assert "ValueError: no" in found
+    assert "50%" in found
+    assert "widget" in found
+
+
+def test_a_figure_without_alt_text_is_noticed(book):
+    def strip(code, chapter):
+        for cell in code:
+            cell.metadata.pop("mystnb", None)
+
+    assert "alt text" in damage(strip)
+
+
+def test_a_chapter_over_the_limit_is_noticed(book):
+    def bloat(code, chapter):
+        code[1].outputs = [nbformat.v4.new_output("stream", text="x" * 1_000_001)]
+
+    assert "1,000,000 at most" in damage(bloat)
+
+
+def test_stamping_an_address_reaches_configuration_and_chapters_and_can_be_undone(book):
+    before = (book / "_config.yml").read_text(), only_chapter().read_text()
+    notebooks.set_repository("https://github.com/someone/alexnet-course.git/")
+    settings = yaml.safe_load((book / "_config.yml").read_text())
+    assert settings["repository"]["url"] == "https://github.com/someone/alexnet-course"
+    assert settings["launch_buttons"]["colab_url"] == "https://colab.research.google.com"
+    setup = notebooks.read(only_chapter()).cells[1].source
+    assert 'REPOSITORY, REVISION = "https://github.com/someone/alexnet-course", "main"' in setup
+    assert notebooks.faults(only_chapter()) == []
+    notebooks.set_repository("")
+    assert ((book / "_config.yml").read_text(), only_chapter().read_text()) == before
+
+
+def test_an_address_that_is_none_is_refused(book):
+    before = (book / "_config.yml").read_text()
+    with pytest.raises(SystemExit, match="expected something like https"):
+        notebooks.set_repository("my repository")
+    assert (book / "_config.yml").read_text() == before
+
+
+def test_execute_refuses_the_stand_in(book, monkeypatch):
+    monkeypatch.setenv("ALEXNET_COURSE_CIFAR10", "stand-in")
+    before = only_chapter().read_text()
+    with pytest.raises(SystemExit, match="CIFAR-10 only"):
+        notebooks.execute([])
+    assert only_chapter().read_text() == before
+
+
+def run_setup(monkeypatch, importable, repository=""):
+    """Run the set-up cell where only ``importable`` modules exist; gives pip's command lines."""
+    commands = []
+    fake_util = types.SimpleNamespace(find_spec=lambda name: name if name in importable else None)
+    fake = types.SimpleNamespace(util=fake_util, invalidate_caches=lambda: None)
+    monkeypatch.setitem(sys.modules, "importlib", fake)
+    monkeypatch.setitem(sys.modules, "importlib.util", fake_util)
+    monkeypatch.setattr(subprocess, "run", lambda command, check: commands.append(command))
+    source = notebooks.SETUP.format(repository=repository, revision="v1")
+    exec(compile(source, "set-up", "exec"), {})
+    return commands
+
+
+def test_setup_does_nothing_where_the_course_is_importable(monkeypatch):
+    everywhere = {"alexnet_course", "google", "google.colab"}
+    assert run_setup(monkeypatch, everywhere, "https://example.org/x") == []
+
+
+def test_setup_in_colab_installs_the_package_alone_at_the_given_revision(monkeypatch):
+    (command,) = run_setup(monkeypatch, {"google", "google.colab"}, "https://example.org/x")
+    assert command[1:4] == ["-m", "pip", "install"]
+    assert "--no-deps" in command
+    assert command[-1] == "git+https://example.org/x@v1"
+
+
+def test_setup_in_colab_without_an_address_says_so(monkeypatch):
+    with pytest.raises(RuntimeError, match="make repository URL="):
+        run_setup(monkeypatch, {"google", "google.colab"})
+
+
+@pytest.mark.parametrize("importable", [set(), {"google"}], ids=["no google", "google alone"])
+def test_setup_elsewhere_says_what_to_install(monkeypatch, importable):
+    with pytest.raises(ModuleNotFoundError, match="pip install -e"):
+        run_setup(monkeypatch, importable, "https://example.org/x")
+
+
+def test_reading_and_writing_a_chapter_changes_nothing(book):
+    before = only_chapter().read_text()
+    chapter = notebooks.read(only_chapter())
+    notebooks.write(only_chapter(), copy.deepcopy(chapter))
+    assert only_chapter().read_text() == before

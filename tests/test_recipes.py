@@ -1,0 +1,90 @@
+"""Recipes: what they refuse, the rate they give at each step, and the published one's figures."""
+
+from dataclasses import replace
+
+import pytest
+
+from alexnet_course.config import digest
+from alexnet_course.recipes import PUBLISHED, RECIPES, Recipe
+
+PLAIN = Recipe("plain", epochs=2, batch_size=4, learning_rate=0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"epochs": 0}, "epochs must be a whole number, at least 1"),
+        ({"epochs": 1.5}, "epochs must be a whole number"),
+        ({"batch_size": 0}, "batch_size must be a whole number, at least 1"),
+        ({"batch_size": 64.0}, "batch_size must be a whole number"),
+        ({"learning_rate": 0}, "learning_rate must be above 0"),
+        ({"learning_rate": -0.1}, "learning_rate must be above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
+        ({"optimiser": "rmsprop"}, "optimiser must be 'sgd' or 'adam'"),
+        ({"momentum": -0.1}, "momentum must be at least 0 and below 1"),
+        ({"momentum": 1.0}, "momentum must be at least 0 and below 1"),
+        ({"nesterov": True}, "nesterov needs momentum"),
+        ({"optimiser": "adam", "momentum": 0.9}, "momentum belongs to sgd"),
+        ({"weight_decay": -1e-4}, "weight_decay must not be negative"),
+        ({"schedule": "cosine"}, "schedule must be 'constant' or 'one-cycle'"),
+        ({"warmup": 0.0}, "warmup must be above 0 and below 1"),
+        ({"warmup": 1.0}, "warmup must be above 0 and below 1"),
+        ({"scaling": "none"}, "scaling must be 'minus-one-to-one' or 'per-channel'"),
+        ({"shift": -1}, "shift must be a whole number of pixels"),
+        ({"shift": 0.5}, "shift must be a whole number of pixels"),
+    ],
+)
+def test_a_broken_rule_is_named(changes, rule):
+    with pytest.raises(ValueError) as error:
+        replace(PLAIN, name="mine", **changes)
+    message = str(error.value)
+    field, value = list(changes.items())[-1]
+    assert rule in message and "'mine'" in message and f"{field}={value!r}" in message
+
+
+def test_all_broken_rules_are_named_at_once():
+    with pytest.raises(ValueError, match="epochs must.*learning_rate must"):
+        replace(PLAIN, epochs=0, learning_rate=0)
+
+
+def test_published_has_the_tutorials_figures():
+    assert (PUBLISHED.optimiser, PUBLISHED.learning_rate, PUBLISHED.momentum) == ("sgd", 0.1, 0)
+    assert (PUBLISHED.batch_size, PUBLISHED.epochs, PUBLISHED.weight_decay) == (64, 20, 0)
+    assert (PUBLISHED.schedule, PUBLISHED.scaling) == ("constant", "minus-one-to-one")
+    assert not PUBLISHED.flip and PUBLISHED.shift == 0
+
+
+def test_every_recipe_says_where_it_comes_from():
+    assert PUBLISHED in RECIPES.values()
+    assert all(recipe.source for recipe in RECIPES.values())
+
+
+def test_a_source_changes_no_digest_and_a_setting_does():
+    assert digest(replace(PLAIN, source="a book")) == digest(PLAIN)
+    assert digest(replace(PLAIN, shift=1)) != digest(PLAIN)
+
+
+def test_constant_rate():
+    assert {PLAIN.rate(step, 100) for step in range(100)} == {0.1}
+
+
+@pytest.mark.parametrize(
+    ("step", "rate"),
+    [
+        (0, 0.004),  # a 25th of the peak
+        (10, 0.004 + 0.096 * 10 / 25),
+        (25, 0.1),  # the peak, after a quarter of the steps
+        (26, 0.1 * 74 / 75),
+        (50, 0.1 * 50 / 75),
+        (99, 0.1 * 1 / 75),  # the last step: next to nothing, but something
+    ],
+)
+def test_one_cycle_rate(step, rate):
+    assert replace(PLAIN, schedule="one-cycle").rate(step, 100) == pytest.approx(rate)
+
+
+def test_warmup_moves_the_peak():
+    recipe = replace(PLAIN, schedule="one-cycle", warmup=0.6)
+    rates = [recipe.rate(step, 50) for step in range(50)]
+    assert rates.index(max(rates)) == 30
+    assert rates[:31] == sorted(rates[:31]) and rates[30:] == sorted(rates[30:], reverse=True)

@@ -1,0 +1,407 @@
+"""The training loop against loops written by hand, and what makes two runs the same."""
+
+import copy
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from alexnet_course import training
+from alexnet_course.data import Preparation
+from alexnet_course.network import build
+from alexnet_course.recipes import Recipe
+from alexnet_course.training import (
+    TrainingDiverged,
+    best_device,
+    best_precision,
+    evaluate,
+    fit,
+    pool_before_relu,
+)
+
+STILL = Recipe("still", epochs=1, batch_size=8, learning_rate=1e-12)  # weights stay as they are
+WHOLE = Recipe("whole", epochs=4, batch_size=30, learning_rate=0.02)  # one batch an epoch
+
+
+@pytest.fixture
+def train(tiny, tiny_data, short):
+    """Fits the tiny network on the CPU; keyword arguments change one thing."""
+
+    def train(recipe=short, data=tiny_data, network=None, weights=0, **options):
+        settings = {"seed": 0, "device": "cpu", "precision": "float32", "progress": False}
+        network = build(tiny, seed=weights) if network is None else network
+        return fit(network, data, recipe, **(settings | options))
+
+    return train
+
+
+@pytest.fixture
+def steady(tiny):
+    """The tiny network without dropout, so that a loop by hand can follow it."""
+    return build(tiny.without("dropout"), seed=0)
+
+
+def by_hand(network, split, scaled):
+    """``(loss, accuracy)`` by the definition, one image at a time."""
+    losses, right = [], 0
+    with torch.no_grad():
+        for image, label in zip(scaled(split.images), split.labels, strict=True):
+            logits = network(image[None])[0]
+            losses.append(-torch.log_softmax(logits.double(), 0)[label].item())
+            right += int(logits.argmax() == label)
+    return np.mean(losses), 100 * right / len(split)
+
+
+def to_minus_one_to_one(images):
+    return images / 127.5 - 1
+
+
+def without_seconds(history):
+    return history.frame.drop(columns="seconds")
+
+
+# What is computed
+
+
+@pytest.mark.parametrize(
+    ("changes", "make_optimiser"),
+    [
+        ({}, lambda weights: torch.optim.SGD(weights, lr=0.02)),
+        (
+            {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+            lambda weights: torch.optim.SGD(
+                weights, lr=0.02, momentum=0.9, nesterov=True, weight_decay=0.1
+            ),
+        ),
+        (
+            {"optimiser": "adam", "weight_decay": 0.1},
+            lambda weights: torch.optim.Adam(weights, lr=0.02, weight_decay=0.1),
+        ),
+    ],
+    ids=["sgd", "nesterov", "adam"],
+)
+def test_whole_batches_give_the_losses_of_a_plain_loop(
+    train, steady, tiny_data, changes, make_optimiser
+):
+    plain = copy.deepcopy(steady)
+    history = train(replace(WHOLE, **changes), network=steady)
+    images, labels = to_minus_one_to_one(tiny_data.train.images), tiny_data.train.labels
+    optimiser, losses, held_out = make_optimiser(plain.parameters()), [], []
+    for _ in range(4):
+        loss = F.cross_entropy(plain(images), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+        held_out.append(by_hand(plain, tiny_data.held_out, to_minus_one_to_one))
+    assert max(losses) - min(losses) > 0.01  # the weights did move
+    np.testing.assert_allclose(history.frame["train_loss"], losses, rtol=1e-4)
+    measured = history.frame[["test_loss", "test_accuracy"]]
+    np.testing.assert_allclose(measured, held_out, rtol=1e-4)
+    for weights, expected in zip(steady.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(weights, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_per_channel_scaling_is_by_the_training_images(train, steady, tiny_data):
+    stats = tiny_data.train.images.double().numpy().transpose(1, 0, 2, 3).reshape(3, -1)
+    mean, deviation = (x[None, :, None, None] for x in (stats.mean(1), stats.std(1)))
+    expected = by_hand(
+        steady,
+        tiny_data.held_out,
+        lambda images: torch.from_numpy((images.numpy() - mean) / deviation).float(),
+    )
+    row = train(replace(STILL, scaling="per-channel"), network=steady).rows[0]
+    assert (row["test_loss"], row["test_accuracy"]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_evaluate_counts_every_image_once(steady, tiny_data):
+    scale = Preparation.of("minus-one-to-one", tiny_data.train.images)
+    split = tiny_data.held_out[:14]
+    expected = by_hand(steady, split, to_minus_one_to_one)
+    assert 0 < expected[1] < 100
+    for batch_size in (1, 4, 14, 500):  # 4 leaves a last batch of 2
+        assert evaluate(steady, split, scale, batch_size=batch_size) == pytest.approx(expected)
+
+
+def test_a_smaller_last_batch_weighs_less_in_the_training_loss(train, steady, tiny_data):
+    expected = by_hand(steady, tiny_data.train, to_minus_one_to_one)  # 8 + 8 + 8 + 6 images
+    row = train(STILL, network=steady).rows[0]
+    assert row["train_loss"] == pytest.approx(expected[0], rel=1e-6)
+    assert row["train_accuracy"] == pytest.approx(expected[1])
+
+
+def test_every_image_is_used_once_an_epoch(train, tiny_data):
+    seen = []
+
+    class Spy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bias = nn.Parameter(torch.zeros(3))
+
+        def forward(self, images):
+            if self.training:
+                seen.append(images.flatten(1).sum(1))
+            return self.bias.expand(len(images), 3)
+
+    train(replace(STILL, epochs=2), network=Spy())
+    assert [len(batch) for batch in seen] == [8, 8, 8, 6] * 2
+    expected = to_minus_one_to_one(tiny_data.train.images).flatten(1).sum(1).sort().values
+    first, second = torch.cat(seen[:4]), torch.cat(seen[4:])
+    for epoch in (first, second):
+        torch.testing.assert_close(epoch.sort().values, expected, rtol=1e-4, atol=1e-2)
+    assert not torch.equal(first, second)  # in another order
+
+
+@pytest.mark.parametrize("augmentation", [{"flip": True}, {"shift": 3}])
+def test_training_images_are_augmented_and_held_out_images_are_not(
+    train, tiny, tiny_data, augmentation
+):
+    steady = tiny.without("dropout")
+    plain = train(STILL, network=build(steady, seed=0)).rows[0]
+    augmented = train(replace(STILL, **augmentation), network=build(steady, seed=0)).rows[0]
+    assert abs(augmented["train_loss"] - plain["train_loss"]) > 1e-5
+    assert augmented["test_loss"] == pytest.approx(plain["test_loss"], abs=1e-9)
+
+
+def test_one_cycle_rates_reach_the_history(train):
+    recipe = replace(WHOLE, schedule="one-cycle", warmup=0.25, batch_size=8)  # 16 steps
+    rates = train(recipe).frame["learning_rate"]
+    # After steps 4, 8, 12 and 16: the peak is at the 5th, of index 4.
+    expected = [0.0008 + 0.0192 * 3 / 4, 0.02 * 9 / 12, 0.02 * 5 / 12, 0.02 * 1 / 12]
+    assert rates.tolist() == pytest.approx(expected)
+
+
+def test_the_schedule_is_what_trains(train, steady, tiny_data):
+    plain = copy.deepcopy(steady)
+    train(replace(WHOLE, epochs=2, schedule="one-cycle", warmup=0.5), network=steady)
+    images, labels = to_minus_one_to_one(tiny_data.train.images), tiny_data.train.labels
+    for rate in (0.02 / 25, 0.02):
+        gradients = torch.autograd.grad(
+            F.cross_entropy(plain(images), labels), list(plain.parameters())
+        )
+        with torch.no_grad():
+            for weights, gradient in zip(plain.parameters(), gradients, strict=True):
+                weights -= rate * gradient
+    for weights, expected in zip(steady.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(weights, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_tiny_network_learns(train):
+    history = train(replace(WHOLE, epochs=25, momentum=0.9))
+    assert history.rows[0]["test_accuracy"] < 80 < history.accuracy
+
+
+def test_pooling_first_changes_neither_outputs_nor_gradients(tiny):
+    network = build(tiny.without("dropout"), seed=0)
+    quick = pool_before_relu(network)
+    order = [type(module) for module in quick]
+    assert order.index(nn.MaxPool2d) < order.index(nn.ReLU)
+    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    results = []
+    for module in (network, quick):
+        logits = module(images)
+        results.append(
+            [logits, *torch.autograd.grad(logits.square().sum(), network.parameters())]
+        )
+    for expected, found in zip(*results, strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+# The history
+
+
+def test_the_history_is_a_table_with_a_row_an_epoch(train):
+    frame = train().frame
+    assert isinstance(frame, pd.DataFrame)
+    assert frame["epoch"].tolist() == [1, 2, 3]
+    assert list(frame.columns) == [
+        "epoch",
+        "learning_rate",
+        "train_loss",
+        "train_accuracy",
+        "test_loss",
+        "test_accuracy",
+        "seconds",
+    ]
+    assert (frame["seconds"] > 0).all()
+
+
+def test_a_history_plots_in_one_call(train):
+    history = train()
+    figure = history.plot()
+    lines = {line.get_label(): line for line in figure.axes[1].get_lines()}
+    assert lines["test"].get_ydata().tolist() == history.frame["test_accuracy"].tolist()
+    plt.close(figure)
+
+
+def test_validation_images_are_called_so(train, tiny_data):
+    history = train(data=tiny_data.for_choosing())
+    assert history.accuracy == history.rows[-1]["validation_accuracy"]
+    assert not any(name.startswith("test") for name in history.frame.columns)
+
+
+# The network and its surroundings
+
+
+@pytest.mark.parametrize("training_mode", [True, False])
+def test_evaluate_uses_no_dropout_and_keeps_the_mode(tiny, tiny_data, training_mode):
+    network = build(tiny, seed=0).train(training_mode)
+    scale = Preparation.of("minus-one-to-one", tiny_data.train.images)
+    first = evaluate(network, tiny_data.held_out, scale)
+    assert first == evaluate(network, tiny_data.held_out, scale)
+    assert {module.training for module in network.modules()} == {training_mode}
+
+
+def test_fit_trains_in_place_and_leaves_the_network_ready_to_use(train, tiny):
+    network, fresh = build(tiny, seed=0), build(tiny, seed=0)
+    train(network=network)
+    assert not any(module.training for module in network.modules())
+    assert not torch.equal(network.fc2.weight, fresh.fc2.weight)
+
+
+def test_fit_leaves_the_global_random_state_alone(train):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    train()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# Seeds
+
+
+def test_the_same_seed_gives_the_same_history_whatever_was_drawn_before(train):
+    first = train(seed=3)
+    torch.rand(7)
+    pd.testing.assert_frame_equal(
+        without_seconds(train(seed=3)), without_seconds(first), check_exact=True
+    )
+
+
+def test_the_seed_and_the_first_weights_each_matter(train):
+    losses = [train(**change).rows[0]["train_loss"] for change in ({}, {"seed": 1}, {"weights": 1})]
+    assert len(set(losses)) == 3
+
+
+def test_the_seed_decides_dropout_too(train):
+    whole = [train(WHOLE, seed=seed).rows[0]["train_loss"] for seed in (0, 0, 1)]
+    assert whole[0] == whole[1] and abs(whole[0] - whole[2]) > 1e-4
+
+
+def test_dropout_is_drawn_anew_each_epoch(train):
+    first, second = train(replace(STILL, batch_size=30, epochs=2)).frame["train_loss"]
+    assert abs(first - second) > 1e-4
+
+
+# Errors
+
+
+@pytest.fixture
+def fragile():
+    """Two linear layers: whatever the input, huge weights overflow."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(3072, 8), nn.Linear(8, 3))
+
+
+def test_divergence_names_epoch_step_and_remedies(train, fragile, tmp_path):
+    checkpoint = tmp_path / "run.pt"
+    with pytest.raises(TrainingDiverged) as error:
+        train(replace(STILL, learning_rate=1e30), network=fragile, checkpoint=checkpoint)
+    message = str(error.value)
+    assert "epoch 1, step 2 of 4" in message
+    for remedy in ("smaller learning rate (it was 1e+30)", "warm-up", "precision='float32'"):
+        assert remedy in message
+    assert not checkpoint.exists()  # nothing to go on from
+
+
+def test_divergence_in_a_later_epoch(train, fragile):
+    network = fragile
+    recipe = replace(STILL, epochs=3)
+    evaluate, calls = training.evaluate, []
+
+    def break_after_two_epochs(*arguments):
+        calls.append(1)
+        result = evaluate(*arguments)
+        if len(calls) == 2:
+            with torch.no_grad():
+                network[1].weight[0, 0] = float("nan")
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "evaluate", break_after_two_epochs)
+        with pytest.raises(TrainingDiverged, match="became nan in epoch 3, step 1 of 4"):
+            train(recipe, network=network)
+
+
+def test_divergence_in_the_very_last_step_is_seen_by_the_held_out_loss(train, fragile):
+    with pytest.raises(TrainingDiverged, match="epoch 1, step 1 of 1"):
+        train(replace(WHOLE, epochs=1, learning_rate=1e30), network=fragile)
+
+
+def test_an_unknown_precision_is_refused(train):
+    with pytest.raises(ValueError, match="'float16': choose 'auto', 'float32' or 'bfloat16'"):
+        train(precision="float16")
+
+
+@pytest.mark.parametrize("part", ["train", "held_out"])
+def test_empty_data_is_refused(train, tiny_data, part):
+    empty = replace(tiny_data, **{part: tiny_data.train[:0]})
+    with pytest.raises(ValueError, match="there must be images to train on and to measure with"):
+        train(data=empty)
+
+
+# Devices and precisions
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(True, True, "cuda"), (True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_best_device(monkeypatch, cuda, mps, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert best_device().type == expected
+
+
+@pytest.mark.parametrize("native", [(False, False), (True, False), (False, True)])
+def test_a_cpu_uses_bfloat16_only_where_it_is_native(monkeypatch, native):
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    for name, answer in zip(checks, native, strict=True):
+        monkeypatch.setattr(torch.cpu, name, lambda answer=answer: answer, raising=False)
+    expected = "bfloat16" if any(native) else "float32"
+    assert best_precision(torch.device("cpu")) == expected
+
+
+def test_a_torch_that_cannot_say_gets_float32(monkeypatch):
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.delattr(torch.cpu, name, raising=False)
+    assert best_precision(torch.device("cpu")) == "float32"
+
+
+@pytest.mark.parametrize(("native", "expected"), [(True, "bfloat16"), (False, "float32")])
+def test_cuda_uses_bfloat16_only_where_it_is_native(monkeypatch, native, expected):
+    def supported(including_emulation=True):
+        return native or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    assert best_precision(torch.device("cuda")) == expected
+
+
+def test_mps_uses_float32():
+    assert best_precision(torch.device("mps")) == "float32"
+
+
+def test_automatic_precision_is_the_best_one(train, monkeypatch):
+    for native in ("bfloat16", "float32"):
+        monkeypatch.setattr(training, "best_precision", lambda device, native=native: native)
+        chosen = without_seconds(train(precision="auto"))
+        assert chosen.equals(without_seconds(train(precision=native)))
+
+
+def test_bfloat16_is_close_to_float32_and_not_the_same(train):
+    losses = [train(precision=p).rows[-1]["test_loss"] for p in ("float32", "bfloat16")]
+    assert losses[0] != losses[1] and losses[0] == pytest.approx(losses[1], rel=0.05)
