@@ -32,7 +32,8 @@ def window_positions(
     if rounding == "floor":
         return span // stride + 1
     positions = math.ceil(span / stride) + 1
-    return positions - 1 if (positions - 1) * stride >= size + padding else positions
+    late = span % stride and (positions - 1) * stride >= size + padding
+    return positions - 1 if late else positions
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def own_surroundings(tmp_path_factory, monkeypatch):
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
-    """Equal digits are promised for equal numbers of threads only; for tiny networks one is best."""
+    """Equal digits are promised for equal numbers of threads; tiny networks are fastest on one."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

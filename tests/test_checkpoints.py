@@ -68,9 +68,9 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         write_atomically(path, fail_halfway)
-    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["file"]
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
     write_atomically(path, lambda file: file.write(b"new"))
-    assert path.read_bytes() == b"new" and os.listdir(tmp_path) == ["file"]
+    assert path.read_bytes() == b"new" and list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_a_broken_rule_is_named(changes, rule):
 
 
 def test_all_broken_rules_are_named_at_once():
-    with pytest.raises(ValueError, match="epochs must.*learning_rate must"):
+    with pytest.raises(ValueError, match=r"epochs must.*learning_rate must"):
         replace(PLAIN, epochs=0, learning_rate=0)
 
 

@@ -22,5 +22,5 @@ def test_without_the_variable_cuda_decides(monkeypatch, cuda, scale):
 
 def test_any_other_value_is_an_error_that_names_both_scales(monkeypatch):
     monkeypatch.setenv("ALEXNET_COURSE_SCALE", "fast")
-    with pytest.raises(ValueError, match="'fast'.*'quick' or 'full'"):
+    with pytest.raises(ValueError, match=r"'fast'.*'quick' or 'full'"):
         chosen_scale()

@@ -79,6 +79,7 @@ def cifar10(download: bool = True, quiet: bool = False) -> ImageData:
 def _torchvision(download: bool) -> ImageData | None:
     """torchvision's copy, local or downloaded; ``None`` if there is none and none can be had."""
     from torchvision.datasets import CIFAR10
+    from torchvision.datasets.utils import check_integrity
 
     roots = (Path("data"), cache_folder() / "torchvision")
     archive, unpacked = CIFAR10.filename, CIFAR10.base_folder
@@ -89,7 +90,9 @@ def _torchvision(download: bool) -> ImageData | None:
     try:
         try:
             parts = [CIFAR10(root, train=train, download=False) for train in (True, False)]
-        except RuntimeError:  # not unpacked, or damaged: torchvision mends both if it may
+        except RuntimeError:  # not unpacked, or damaged: torchvision mends both
+            if not download and not check_integrity(root / archive, CIFAR10.tgz_md5):
+                raise  # mending would take a network
             parts = [CIFAR10(root, train=train, download=True) for train in (True, False)]
     except Exception as error:
         raise DataError(

@@ -1,0 +1,305 @@
+"""The layer table against PyTorch, published numbers and sums made by hand."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
+
+from alexnet_course.architectures import ARCHITECTURES, Architecture
+from alexnet_course.arithmetic import layer_table
+from alexnet_course.layers import AdaptivePool, Conv, Dropout, Flatten, Linear, Pool, ReLU
+from alexnet_course.network import build
+
+ALL = pytest.mark.parametrize("network", ARCHITECTURES.values(), ids=ARCHITECTURES.keys())
+
+
+def on_meta(network):
+    """The built network and one image, without memory behind them."""
+    with torch.device("meta"):
+        return build(network), torch.empty(1, *network.input_shape)
+
+
+def by_name(network):
+    return layer_table(network).set_index("name")
+
+
+@ALL
+def test_output_shapes_are_those_that_forward_hooks_see(network):
+    made, image = on_meta(network)
+    seen = {}
+    for name, module in made.named_children():
+        module.register_forward_hook(
+            lambda _, __, y, name=name: seen.update({name: tuple(y.shape[1:])})
+        )
+    made(image)
+    table = layer_table(network)[:-1]
+    assert dict(zip(table["name"], table["output_shape"])) == seen
+    assert list(table["output_values"]) == [math.prod(shape) for shape in seen.values()]
+
+
+@ALL
+def test_parameters_are_those_that_pytorch_holds(network):
+    made, _ = on_meta(network)
+    for name, row in by_name(network)[:-1].iterrows():
+        held = {key: p.numel() for key, p in getattr(made, name).named_parameters()}
+        assert (row["weights"], row["biases"]) == (held.get("weight", 0), held.get("bias", 0))
+        assert row["parameters"] == sum(held.values())
+    assert by_name(network).loc["total", "parameters"] == sum(p.numel() for p in made.parameters())
+
+
+@ALL
+def test_multiply_adds_are_half_of_pytorchs_floating_point_operations(network):
+    """Conv and linear layers only; PyTorch also counts LRN's sum, which runs as a convolution."""
+    made, image = on_meta(network)
+    with FlopCounterMode(display=False) as counter:
+        made(image)
+    counted = {
+        name.rpartition(".")[2]: sum(operations.values())
+        for name, operations in counter.get_flop_counts().items()
+    }
+    table = by_name(network)[:-1]
+    for name, row in table.iterrows():
+        learned = row["kind"] in ("conv", "linear")
+        assert 2 * row["multiply_adds"] == (counted[name] if learned else 0), name
+
+
+BLOCKS_3_TO_5 = [(384, 256, 9), (384, 192, 9), (256, 192, 9)]  # outputs, inputs seen, window
+HEAD = [(4096, 9216, 1), (4096, 4096, 1), (1000, 4096, 1)]
+IN_2012 = [(96, 3, 121), (256, 48, 25), *BLOCKS_3_TO_5, *HEAD]
+WHOLE = [(96, 3, 121), (256, 96, 25), (384, 256, 9), (384, 384, 9), (256, 384, 9), *HEAD]
+BY_HAND = {
+    "alexnet-2012": (60_965_224, IN_2012),
+    "alexnet-2012-code": (60_965_224, IN_2012),
+    "alexnet-2012-half": (
+        59_798_312,
+        [(48, 3, 121), (128, 48, 25), (192, 128, 9), (192, 192, 9), (256, 192, 9), *HEAD],
+    ),
+    "single-tower": (62_378_344, WHOLE),
+    "torchvision": (
+        61_100_840,
+        [(64, 3, 121), (192, 64, 25), (384, 192, 9), (256, 384, 9), (256, 256, 9), *HEAD],
+    ),
+    "image-folder": (58_310_023, [*WHOLE[:-1], (7, 4096, 1)]),
+    "two-conv": (
+        576_778,
+        [(64, 3, 25), (64, 64, 25), (384, 64 * 4 * 4, 1), (192, 384, 1), (10, 192, 1)],
+    ),
+    "five-conv-32": (
+        28_714_826,
+        [
+            *[(64, 3, 25), (192, 64, 25), (384, 192, 9), (256, 384, 9), (256, 256, 9)],
+            *[(4096, 256 * 3 * 3, 1), (4096, 4096, 1), (10, 4096, 1)],
+        ],
+    ),
+    "adam-augmented": (
+        3_172_554,
+        [
+            *[(48, 3, 25), (128, 48, 25), (192, 128, 9), (192, 192, 9), (128, 192, 9)],
+            *[(1024, 128 * 3 * 3, 1), (1024, 1024, 1), (10, 1024, 1)],
+        ],
+    ),
+}
+
+
+def test_every_network_has_a_sum_by_hand():
+    assert BY_HAND.keys() == ARCHITECTURES.keys()
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_parameters_are_the_sum_made_by_hand(name):
+    """Each output has a weight for each value in its window of each map it sees, and a bias."""
+    total, layers = BY_HAND[name]
+    counts = [outputs * maps * window + outputs for outputs, maps, window in layers]
+    assert sum(counts) == total  # the number as published, or as written in the book
+    table = layer_table(ARCHITECTURES[name])
+    assert [n for n in table["parameters"][:-1] if n] == counts
+    assert table["parameters"].iloc[-1] == total
+
+
+def test_the_papers_neurons():
+    """Figure 2's maps, input left out; the paper rounds them to 650,000."""
+    maps = [55 * 55 * 96, 27 * 27 * 256, 13 * 13 * 384, 13 * 13 * 384, 13 * 13 * 256]
+    assert sum(maps) + 4096 + 4096 + 1000 == 659_272
+    table = by_name(ARCHITECTURES["alexnet-2012"])
+    assert table.loc["total", "neurons"] == 659_272
+    assert table.loc[["pool1", "relu1", "lrn1", "dropout6"], "neurons"].sum() == 0
+
+
+def test_the_table_that_tutorial_image_folder_prints():
+    """Its section 1.2 (227×227 or padding 2, 1,000 classes), read off line by line."""
+    printed = {
+        "conv1": ((96, 55, 55), 290_400, 34_944),
+        "pool1": ((96, 27, 27), 69_984, 0),
+        "conv2": ((256, 27, 27), 186_624, 614_656),
+        "pool2": ((256, 13, 13), 43_264, 0),
+        "conv3": ((384, 13, 13), 64_896, 885_120),
+        "conv4": ((384, 13, 13), 64_896, 1_327_488),
+        "conv5": ((256, 13, 13), 43_264, 884_992),
+        "pool5": ((256, 6, 6), 9_216, 0),
+        "fc6": ((4096,), 4_096, 37_752_832),
+        "fc7": ((4096,), 4_096, 16_781_312),
+        "fc8": ((1000,), 1_000, 4_097_000),
+    }
+    for network in (
+        ARCHITECTURES["image-folder"].with_classes(1000),
+        ARCHITECTURES["single-tower"],
+    ):
+        rows = by_name(network).loc[list(printed), ["output_shape", "output_values", "parameters"]]
+        assert [tuple(row) for row in rows.itertuples(index=False)] == list(printed.values())
+        assert by_name(network).loc["total", "parameters"] == 62_378_344
+
+
+def test_known_multiply_adds_of_alexnet():
+    """Weights (without biases) times the positions at which they are used."""
+    made = by_name(ARCHITECTURES["alexnet-2012"])["multiply_adds"]
+    assert made["conv1"] == 96 * 3 * 11 * 11 * 55 * 55 == 105_415_200
+    assert made["conv2"] == 256 * 48 * 5 * 5 * 27 * 27 == 223_948_800
+    assert made["fc6"] == 9216 * 4096
+    assert made["total"] == 724_406_816
+
+
+def test_known_receptive_fields_of_alexnet():
+    """Field and stride in input pixels, as worked out by many before us."""
+    known = {
+        "conv1": (11, 4),
+        "pool1": (19, 8),
+        "conv2": (51, 8),
+        "pool2": (67, 16),
+        "conv3": (99, 16),
+        "conv4": (131, 16),
+        "conv5": (163, 16),
+        "pool5": (195, 32),
+    }
+    table = by_name(ARCHITECTURES["alexnet-2012"])
+    for name, field_and_stride in known.items():
+        assert tuple(table.loc[name, ["receptive_field", "receptive_stride"]]) == field_and_stride
+
+
+def gradient_extents(network, side):
+    """For each layer, which input rows the middle output value and its right neighbour depend on.
+
+    Positive weights and no ReLU: no two paths from an input pixel can cancel.
+    """
+    made = build(network, seed=0).double()
+    for parameter in made.parameters():
+        parameter.data.abs_().add_(0.1)
+    image = torch.ones(1, *network.input_shape, dtype=torch.double, requires_grad=True)
+    x, extents = image, {}
+    for name, module in made.named_children():
+        x = module(x)
+        row, middle = x.shape[2] // 2, x.shape[3] // 2
+        ends = []
+        for column in (middle, middle + 1):
+            (slope,) = torch.autograd.grad(x[0, 0, row, column], image, retain_graph=True)
+            columns = slope[0].abs().sum((0, 1)).nonzero()
+            ends.append((columns.min().item(), columns.max().item()))
+        assert ends[0][0] > 0 and ends[1][1] < side - 1, "clipped: the image is too small"
+        extents[name] = (ends[0][1] - ends[0][0] + 1, ends[1][0] - ends[0][0])
+    return extents
+
+
+def assert_fields_match_gradients(network):
+    table = by_name(network)[:-1]
+    claimed = {
+        name: (row["receptive_field"], row["receptive_stride"]) for name, row in table.iterrows()
+    }
+    assert claimed == gradient_extents(network, network.input_shape[2])
+
+
+def thin_and_linear(network, side):
+    """One channel, averages for maxima, no ReLU, up to the last map: the windows stay."""
+    layers = []
+    for layer in network.layers:
+        if isinstance(layer, (AdaptivePool, Flatten)):
+            break
+        if layer.kind == "conv":
+            layers.append(Conv(layer.name, 1, layer.kernel, layer.stride, layer.padding))
+        elif layer.kind == "pool":
+            layers.append(Pool(layer.name, layer.kernel, layer.stride, layer.padding, "average"))
+        elif getattr(layer, "across", None) == "space":
+            layers.append(layer)
+    return Architecture(network.name, (1, side, side), tuple(layers))
+
+
+@ALL
+def test_receptive_fields_are_the_extents_of_gradients(network):
+    assert_fields_match_gradients(thin_and_linear(network, 400 + 2 * network.input_shape[1]))
+
+
+WINDOWS = st.lists(
+    st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.booleans()),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(deadline=None, database=None, derandomize=True, max_examples=100)
+@given(WINDOWS)
+def test_random_receptive_fields_are_the_extents_of_gradients(windows):
+    """Strides larger than their window leave holes, which count as inside the field."""
+    layers = [
+        Pool(f"w{i}", kernel, stride, min(padding, kernel // 2), "average")
+        if pooling
+        else Conv(f"w{i}", 1, kernel, stride, padding)
+        for i, (kernel, stride, padding, pooling) in enumerate(windows)
+    ]
+    side = 60 + 8 * math.prod(stride for _, stride, _, _ in windows)
+    assert_fields_match_gradients(Architecture("random", (1, side, side), tuple(layers)))
+
+
+@ALL
+def test_receptive_columns_are_empty_once_every_pixel_is_seen(network):
+    table = layer_table(network)
+    ends = [isinstance(x, (AdaptivePool, Flatten)) for x in network.layers].index(True)
+    for column in ("receptive_field", "receptive_stride"):
+        assert table[column][:ends].notna().all()
+        assert table[column][ends:].isna().all()
+
+
+@ALL
+def test_the_last_row_adds_up_what_can_be_added_up(network):
+    table = layer_table(network)
+    rows, total = table[:-1], table.iloc[-1]
+    assert list(rows["name"]) == [layer.name for layer in network.layers]
+    assert total["name"] == "total"
+    for column in ("output_values", "neurons", "weights", "biases", "parameters", "multiply_adds"):
+        assert total[column] == sum(rows[column])
+        assert table[column].dtype == "Int64"
+    assert total["activation_bytes"] == 4 * total["output_values"]  # float32
+    assert list(rows["activation_bytes"]) == [4 * n for n in rows["output_values"]]
+
+
+def test_a_small_table_in_full():
+    """Every column of a network small enough to do in one's head."""
+    network = Architecture(
+        "small",
+        (2, 6, 8),
+        (
+            Conv("c", 3, kernel=3, stride=2, padding=1, bias=False),
+            ReLU("r"),
+            Pool("p", kernel=2, stride=1),
+            Flatten("flat"),
+            Dropout("d"),
+            Linear("f", 5),
+        ),
+    )
+    columns = (
+        "name kind output_shape output_values neurons weights biases parameters multiply_adds "
+        "activation_bytes receptive_field receptive_stride"
+    )
+    rows = [
+        ("c", "conv", (3, 3, 4), 36, 36, 54, 0, 54, 54 * 12, 144, 3, 2),
+        ("r", "relu", (3, 3, 4), 36, 0, 0, 0, 0, 0, 144, 3, 2),
+        ("p", "pool", (3, 2, 3), 18, 0, 0, 0, 0, 0, 72, 5, 2),
+        ("flat", "flatten", (18,), 18, 0, 0, 0, 0, 0, 72, None, None),
+        ("d", "dropout", (18,), 18, 0, 0, 0, 0, 0, 72, None, None),
+        ("f", "linear", (5,), 5, 5, 90, 5, 95, 90, 20, None, None),
+        ("total", "", (), 131, 41, 144, 5, 149, 738, 524, None, None),
+    ]
+    table = layer_table(network)
+    assert list(table.columns) == columns.split()
+    table = table.astype(object).where(table.notna(), None)
+    assert list(table.itertuples(index=False, name=None)) == rows

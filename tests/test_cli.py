@@ -1,0 +1,119 @@
+"""``python -m alexnet_course``: what it prints can be read back; what it can't do it explains."""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from alexnet_course.__main__ import main
+from alexnet_course.architectures import ARCHITECTURES
+from alexnet_course.arithmetic import layer_table
+
+NETWORKS = pytest.mark.parametrize("name", ["alexnet-2012", "torchvision", "two-conv"])
+
+
+def printed(capsys, *arguments):
+    assert main(list(arguments)) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+def cells(name, number=str):
+    """The table as rows of text: shapes as a×b×c, nothing where there is no value."""
+    rows = []
+    for row in layer_table(ARCHITECTURES[name]).astype(object).itertuples(index=False):
+        label, kind, shape, *numbers = row
+        texts = ["" if pd.isna(n) else number(n) for n in numbers]
+        rows.append([label, kind, "×".join(map(str, shape)), *texts])
+    return rows
+
+
+def test_list_prints_each_network_with_input_and_parameters(capsys):
+    lines = printed(capsys, "list").splitlines()
+    assert [line.split()[0] for line in lines] == list(ARCHITECTURES)
+    by_name = {line.split()[0]: line for line in lines}
+    for part in ("3×227×227", "60,965,224", "Krizhevsky et al. 2012"):
+        assert part in by_name["alexnet-2012"]
+    for part in ("3×32×32", "576,778", "tutorial two-conv"):
+        assert part in by_name["two-conv"]
+
+
+@NETWORKS
+def test_csv_reads_back_as_the_table(capsys, name):
+    text = printed(capsys, "table", name, "--format", "csv")
+    head, *rows = csv.reader(io.StringIO(text))
+    assert head == list(layer_table(ARCHITECTURES[name]).columns)
+    assert rows == cells(name)
+
+
+@NETWORKS
+def test_json_reads_back_as_the_table(capsys, name):
+    read = json.loads(printed(capsys, "table", name, "--format", "json"))
+    table = layer_table(ARCHITECTURES[name])
+    assert read["name"] == name
+    assert [list(row) for row in read["rows"]] == [list(table.columns)] * len(table)
+    for row, text in zip(read["rows"], cells(name), strict=True):
+        values = list(row.values())
+        assert all(type(side) is int for side in values[2])
+        assert all(n is None or type(n) is int for n in values[3:])  # missing is null
+        values[2] = "×".join(map(str, values[2]))
+        assert ["" if v is None else str(v) for v in values] == text
+
+
+@NETWORKS
+def test_markdown_is_a_table_of_equally_many_cells_a_row(capsys, name):
+    lines = printed(capsys, "table", name, "--format", "markdown").splitlines()
+    rows = [re.fullmatch(r"\| (.*) \|", line).group(1).split(" | ") for line in lines]
+    rows = [[cell.strip() for cell in row] for row in rows]
+    head, rule, *body = rows
+    assert head == list(layer_table(ARCHITECTURES[name]).columns)
+    assert all(re.fullmatch(r"-+", cell) for cell in rule[:3])
+    assert all(re.fullmatch(r"-+:", cell) for cell in rule[3:])  # numbers stand right
+    assert body == cells(name, "{:,}".format)
+
+
+def test_text_is_what_table_prints_by_default(capsys):
+    text = printed(capsys, "table", "two-conv")
+    assert text == printed(capsys, "table", "two-conv", "--format", "text")
+    head, *lines = text.splitlines()
+    assert head.split() == list(layer_table(ARCHITECTURES["two-conv"]).columns)
+    expected = [[cell for cell in row if cell] for row in cells("two-conv", "{:,}".format)]
+    assert [line.split() for line in lines] == expected
+    full = [line for line, row in zip(lines, expected) if len(row) == len(head.split())]
+    assert len(full) > 3 and {len(line) for line in full} == {len(head)}  # columns are aligned
+
+
+def test_an_unknown_network_ends_with_2_and_the_names_that_exist(capsys):
+    assert main(["table", "alexnet-2013"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and "'alexnet-2013'" in err
+    for name in ARCHITECTURES:
+        assert name in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["tabel"], ["table"], ["table", "two-conv", "--format=x"]]
+)
+def test_a_command_that_cannot_be_read_ends_with_2_and_the_usage(capsys, arguments):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert "usage: python -m alexnet_course" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name, code", [("two-conv", 0), ("nothing", 2)])
+def test_the_module_runs_as_a_program(name, code):
+    """The exit status reaches the shell, and a mistake shows a sentence, not a traceback."""
+    command = [sys.executable, "-X", "utf8", "-m", "alexnet_course", "table", name]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120)
+    assert done.returncode == code
+    if code:
+        assert done.stdout == "" and done.stderr.count("\n") == 1
+    else:
+        assert "576,778" in done.stdout and done.stderr == ""

@@ -1,0 +1,267 @@
+"""Recording runs, reading them back, and the records that come with the course."""
+
+import json
+import math
+from collections import defaultdict
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+
+import alexnet_course.data
+from alexnet_course import training
+from alexnet_course.config import digest
+from alexnet_course.data import DataError
+from alexnet_course.experiments import (
+    EXPERIMENTS,
+    RECORDED,
+    Arm,
+    Experiment,
+    experiment,
+    manifests,
+    mean_interval,
+    record_path,
+    recorded,
+    reported,
+    run,
+)
+from alexnet_course.network import build
+from alexnet_course.recipes import Recipe
+
+
+def recipe(rate):
+    return Recipe("two epochs", epochs=2, batch_size=8, learning_rate=rate)
+
+
+@pytest.fixture
+def small(tiny):
+    """Two arms whose names differ after a dot, one of them measured on validation images."""
+    arms = {
+        "rate-0.05": Arm(tiny, recipe(0.05)),
+        "rate-0.01": Arm(tiny, recipe(0.01), "validation"),
+    }
+    return Experiment("small", "Does it work?", arms, seeds=(0, 1))
+
+
+@pytest.fixture
+def data(monkeypatch, tiny_data):
+    """Tiny data that passes for CIFAR-10; the CPU does all."""
+    named = replace(tiny_data, name="CIFAR-10")
+    monkeypatch.setattr(alexnet_course.data, "cifar10", lambda: named)
+    monkeypatch.setattr(training, "best_device", lambda: torch.device("cpu"))
+    return named
+
+
+@pytest.fixture
+def record(small, tmp_path):
+    """Runs the small experiment into a folder of its own and gives the folder."""
+
+    def record(**options):
+        run(small, folder=tmp_path / "recorded", precision="float32", **options)
+        return tmp_path / "recorded"
+
+    return record
+
+
+@pytest.fixture
+def evaluations(monkeypatch):
+    """Grows by one with each epoch trained; at ``stop_at`` the run is interrupted."""
+    evaluate, calls = training.evaluate, []
+
+    def counted(*arguments):
+        calls.append(1)
+        if len(calls) == counted.stop_at:
+            raise KeyboardInterrupt
+        return evaluate(*arguments)
+
+    counted.stop_at = None
+    monkeypatch.setattr(training, "evaluate", counted)
+    return counted, calls
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted((folder / "small").iterdir())}
+
+
+# Recording and reading back
+
+
+def test_every_arm_and_seed_gets_a_history_and_a_manifest(data, record):
+    folder = record()
+    names = {
+        f"rate-{rate}-seed{seed}.{kind}"
+        for rate in ("0.05", "0.01")
+        for seed in (0, 1)
+        for kind in ("csv", "json")
+    }
+    assert contents(folder).keys() == names
+    table = recorded("small", folder)
+    assert list(table.columns[:3]) == ["arm", "seed", "epoch"]
+    runs = table.groupby(["arm", "seed"])
+    assert runs.size().to_dict() == {(f"rate-{r}", k): 2 for r in ("0.05", "0.01") for k in (0, 1)}
+    # Each run is its own: rates are the arms', and the seeds differ.
+    assert runs["learning_rate"].first().to_dict() == {
+        ("rate-0.01", 0): 0.01,
+        ("rate-0.01", 1): 0.01,
+        ("rate-0.05", 0): 0.05,
+        ("rate-0.05", 1): 0.05,
+    }
+    assert runs["train_loss"].first().nunique() == 4
+    by_arm = table.set_index("arm")
+    assert by_arm.loc["rate-0.05", "test_accuracy"].notna().all()
+    assert by_arm.loc["rate-0.05", "validation_accuracy"].isna().all()
+    assert by_arm.loc["rate-0.01", "validation_accuracy"].notna().all()
+    assert by_arm.loc["rate-0.01", "test_accuracy"].isna().all()
+
+
+def test_a_record_is_what_fit_gives(data, record, small, tiny):
+    folder = record(arms=["rate-0.05"], seeds=[1])
+    options = {"seed": 1, "device": "cpu", "precision": "float32", "progress": False}
+    history = training.fit(build(tiny, seed=1), data, recipe(0.05), **options)
+    table = recorded("small", folder).drop(columns=["arm", "seed", "seconds"])
+    expected = history.frame.drop(columns="seconds")
+    pd.testing.assert_frame_equal(table, expected, rtol=1e-5, check_dtype=False)
+
+
+def test_the_manifest_says_what_was_run_on_what(data, record, small, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["x", "experiment", "small", "--seeds", "0"])
+    folder = record(seeds=[0])
+    first, second = manifests("small", folder)
+    by_arm = {first["arm"]: first, second["arm"]: second}
+    manifest = by_arm["rate-0.05"]
+    assert manifest["experiment"] == "small" and manifest["seed"] == 0
+    assert manifest["command"] == "python -m alexnet_course experiment small --seeds 0"
+    assert manifest["commit"]
+    assert manifest["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert {"python", "numpy", "pandas"} < manifest["versions"].keys()
+    assert manifest["device"] == "cpu" and manifest["precision"] == "float32"
+    assert manifest["hardware"]
+    seconds = pd.read_csv(record_path("small", "rate-0.05", 0, "csv", folder))["seconds"]
+    assert manifest["seconds"] == pytest.approx(seconds.sum(), abs=0.06)
+    assert manifest["config_digest"] == digest(small.arms["rate-0.05"])
+    assert manifest["config"]["recipe"]["learning_rate"] == 0.05
+    assert manifest["data_digest"] == data.digest and manifest["measured_on"] == "test"
+    other = by_arm["rate-0.01"]
+    assert other["data_digest"] == data.for_choosing().digest != data.digest
+    assert other["measured_on"] == "validation"
+    assert other["config_digest"] != manifest["config_digest"]
+
+
+def test_what_is_recorded_is_not_run_again(data, record, monkeypatch, capsys):
+    before = contents(record())
+    monkeypatch.setattr(training, "fit", None)
+    assert contents(record()) == before
+    assert capsys.readouterr().out.count("recorded already") == 4
+
+
+def test_only_what_is_missing_is_run(data, record, evaluations):
+    _, calls = evaluations
+    folder = record(arms=["rate-0.05"])
+    assert len(calls) == 4  # 2 seeds × 2 epochs
+    (folder / "small" / "rate-0.05-seed1.json").unlink()
+    record()
+    assert len(calls) == 4 + 2 + 4  # the run with half a record, and the other arm
+
+
+def test_an_interrupted_run_goes_on_where_it_was(data, record, evaluations):
+    hook, calls = evaluations
+    hook.stop_at = 4  # in the second run's second epoch
+    with pytest.raises(KeyboardInterrupt):
+        record(arms=["rate-0.05"])
+    folder = record(arms=["rate-0.05"])
+    assert len(calls) == 5  # the interrupted epoch alone was trained twice
+    resumed = recorded("small", folder)
+    for path in (folder / "small").iterdir():
+        path.unlink()
+    record(arms=["rate-0.05"])
+    assert len(calls) == 9  # nothing is left of the finished runs' checkpoints
+    unbroken = recorded("small", folder)
+    assert resumed.drop(columns="seconds").equals(unbroken.drop(columns="seconds"))
+
+
+def test_the_stand_in_is_refused_before_anything_is_run(
+    record, tmp_path, standin_data, monkeypatch
+):
+    monkeypatch.setattr(alexnet_course.data, "cifar10", lambda: standin_data)
+    with pytest.raises(DataError, match=r"recorded on CIFAR-10, but the data is .*stand-in"):
+        record()
+    assert not (tmp_path / "recorded").exists()
+
+
+def test_names_that_are_unknown_list_those_that_exist(data, record, tmp_path):
+    with pytest.raises(KeyError, match=r"no arm 'rate-0\.5'; it has rate-0\.05, rate-0\.01"):
+        record(arms=["rate-0.5"])
+    with pytest.raises(KeyError, match="no experiment 'three-conv'; choose one of two-conv, "):
+        experiment("three-conv")
+    with pytest.raises(FileNotFoundError, match=r"recorded under 'gone'.*experiment gone"):
+        recorded("gone", tmp_path)
+    with pytest.raises(KeyError, match=r"nothing is reported for 'two-conv', 'beauty'.*two-conv: "):
+        reported("two-conv", "beauty")
+    assert experiment("two-conv").name == "two-conv"
+
+
+# Figures
+
+
+def test_mean_interval_is_the_t_interval():
+    mean, width = mean_interval([1, 2, 3])
+    assert mean == pytest.approx(2)
+    assert width == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)  # t of 2 degrees, 97.5 %
+    assert mean_interval([1, 2, 3], level=0.9)[1] == pytest.approx(2.919986 / math.sqrt(3))
+    assert mean_interval(iter([5, 5, 5, 5])) == (5, 0)
+
+
+def test_one_value_has_no_interval():
+    mean, width = mean_interval([7.5])
+    assert mean == 7.5 and math.isnan(width)
+
+
+def test_reported_gives_the_tutorials_test_accuracies():
+    table = reported("two-conv", "test_accuracy_percent")
+    assert list(table.columns) == ["unit", "at", "value"]
+    assert table["at"].tolist() == list(range(1, 21)) and set(table["unit"]) == {"epoch"}
+    best = table.loc[table["value"].idxmax()]
+    assert (best["at"], best["value"]) == (19, 73.2595)
+    assert table["value"].iloc[-1] == 65.3283
+
+
+# The records that come with the course
+
+SHIPPED = sorted(RECORDED.glob("*/*.json"))
+NEEDED = [
+    ("two-conv", arm, seed) for arm in ("published", "trained-well") for seed in (0, 1, 2)
+] + [("two-conv-rate", arm, 0) for arm in EXPERIMENTS["two-conv-rate"].arms]
+
+
+@pytest.mark.parametrize(("name", "arm", "seed"), NEEDED)
+def test_a_run_that_the_book_speaks_of_is_recorded(name, arm, seed):
+    for kind in ("csv", "json"):
+        assert record_path(name, arm, seed, kind).is_file()
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_shipped_record_belongs_to_the_code(path):
+    manifest = json.loads(path.read_text())
+    chosen = experiment(manifest["experiment"])
+    arm = chosen.arms[manifest["arm"]]
+    assert manifest["config_digest"] == digest(arm), "the settings changed since; run it again"
+    assert path == record_path(chosen.name, manifest["arm"], manifest["seed"], "json")
+    assert manifest["data"].startswith("CIFAR-10") and manifest["measured_on"] == arm.measured_on
+    history = pd.read_csv(path.with_name(f"{path.stem}.csv"))
+    assert history["epoch"].tolist() == list(range(1, arm.recipe.epochs + 1))
+    assert 40 < history[f"{arm.measured_on}_accuracy"].iloc[-1] < 95  # 10 % is chance
+    assert not history.isna().any(axis=None)
+
+
+def test_every_shipped_history_has_a_manifest():
+    histories = {path.name[:-4] for path in RECORDED.glob("*/*.csv")}
+    assert histories == {path.name[:-5] for path in SHIPPED}
+
+
+def test_the_runs_of_an_experiment_share_their_data():
+    digests = defaultdict(set)
+    for path in SHIPPED:
+        manifest = json.loads(path.read_text())
+        digests[manifest["experiment"], manifest["measured_on"]].add(manifest["data_digest"])
+    assert {name: found for name, found in digests.items() if len(found) > 1} == {}

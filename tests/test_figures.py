@@ -1,0 +1,159 @@
+"""Every figure draws what its data says and leaves no figure open."""
+
+import matplotlib
+
+matplotlib.use("Agg")  # before pyplot is imported: no window anywhere
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from alexnet_course import figures
+from alexnet_course.architectures import ARCHITECTURES
+from alexnet_course.training import History
+
+ALEXNET = ARCHITECTURES["alexnet-2012"]
+CASES = [
+    ("no padding", 224, 11, 4, 0, "floor"),
+    ("padding 2", 224, 11, 4, 2, "floor"),
+    ("227 pixels", 227, 11, 4, 0, "floor"),
+    ("rounded up", 224, 11, 4, 0, "ceil"),
+]
+ACCURACY = {"train_accuracy": [40.0, 60.0], "test_accuracy": [45.0, 55.0]}
+EPOCHS = {"epoch": [1, 2], "train_loss": [2.0, 1.0], "test_loss": [1.8, 1.2], **ACCURACY}
+RUNS = pd.DataFrame(
+    [
+        {"arm": arm, "seed": seed, "epoch": epoch, "test_accuracy": 10.0 * epoch + seed}
+        for arm in ("a", "b", "unasked")
+        for seed in (0, 2)
+        for epoch in (1, 2, 3)
+    ]
+)
+DRAW = {
+    "draw_network": lambda: figures.draw_network(ALEXNET),
+    "draw_receptive_fields": lambda: figures.draw_receptive_fields(ALEXNET, ["conv1", "pool5"]),
+    "draw_windows": lambda: figures.draw_windows(CASES),
+    "plot_bars": lambda: figures.plot_bars(
+        pd.DataFrame({"x": [1.5, 2.0], "y": [3.0, 4.0]}, index=["one", "two"]), "length"
+    ),
+    "plot_history": lambda: figures.plot_history(
+        History("test", pd.DataFrame(EPOCHS).to_dict("records"))
+    ),
+    "plot_runs": lambda: figures.plot_runs(RUNS, "test_accuracy", {"a": "first", "b": "second"}),
+    "plot_shares": lambda: figures.plot_shares(
+        ALEXNET, {"parameters": "parameters", "multiply_adds": "multiply-adds"}
+    ),
+    "show_images": lambda: figures.show_images(
+        torch.arange(3 * 3 * 4 * 4, dtype=torch.uint8).reshape(3, 3, 4, 4), ["u", "v", "w"], 2
+    ),
+}
+
+
+def rectangles(axis):
+    return [patch for patch in axis.patches if isinstance(patch, Rectangle)]
+
+
+def test_every_public_figure_is_drawn_here():
+    assert DRAW.keys() == set(figures.__all__)
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_a_figure_has_drawn_something_and_is_closed(name):
+    """Closed, it's shown once, as the value of a cell; the style of other plots stays."""
+    plt.close("all")
+    size, colour = plt.rcParams["font.size"], plt.rcParams["grid.color"]
+    figure = DRAW[name]()
+    assert isinstance(figure, Figure)
+    assert plt.get_fignums() == []
+    assert (plt.rcParams["font.size"], plt.rcParams["grid.color"]) == (size, colour)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    assert figure.axes
+    for axis in figure.axes:
+        if name == "show_images" and not axis.get_title():
+            continue  # the last row is not full
+        assert axis.patches or axis.lines or axis.images
+    pixels = np.asarray(canvas.buffer_rgba())
+    assert (pixels[0, 0] == 255).all()  # opaque white
+    assert (pixels[..., :3] != 255).any()
+
+
+def test_titles_of_windows_carry_the_counted_positions():
+    """(224 − 11)/4 leaves one pixel; padding 2 or three more pixels give the paper's 55."""
+    titles = [axis.get_title(loc="left").strip() for axis in DRAW["draw_windows"]().axes]
+    assert titles == [
+        "no padding: 54 positions  1 px unused",
+        "padding 2: 55 positions  1 px unused",
+        "227 pixels: 55 positions",
+        "rounded up: 55 positions  3 px over",
+    ]
+
+
+def test_the_last_window_is_drawn_where_it_falls():
+    """The 55th window of stride 4 starts at 216 (at 214 with 2 pixels of padding before it)."""
+    axes = DRAW["draw_windows"]().axes
+    starts = [max(r.get_x() for r in rectangles(axis) if r.get_width() == 11) for axis in axes]
+    assert starts == [212, 214, 216, 216]
+
+
+def test_a_network_is_a_block_for_each_layer_and_tower():
+    """The input, 3 poolings, 3 linear layers, and 5 conv layers of which 3 have two towers."""
+    axis = DRAW["draw_network"]().axes[0]
+    assert len(rectangles(axis)) == 1 + 3 + 3 + 2 + 3 * 2
+    texts = {text.get_text() for text in axis.texts}
+    assert {"input", "conv1", "fc8", "3×227×227", "96×55×55", "1000"} <= texts
+    assert "relu1" not in texts
+
+
+def test_receptive_fields_are_drawn_to_scale():
+    image, *fields = rectangles(DRAW["draw_receptive_fields"]().axes[0])
+    assert image.get_width() == 227
+    assert [(r.get_width(), r.get_height()) for r in fields] == [(11, 11), (195, 195)]
+    for field in fields:  # around the middle of the image
+        assert (
+            field.get_x() + field.get_width() / 2 == field.get_y() + field.get_height() / 2 == 113.5
+        )
+
+
+def test_shares_are_per_cent_of_all_learned_layers():
+    parameters, work = DRAW["plot_shares"]().axes
+    for axis in (parameters, work):
+        widths = [bar.get_width() for bar in rectangles(axis)]
+        assert len(widths) == 8 and sum(widths) == pytest.approx(100)
+    fc6 = rectangles(parameters)[5].get_width()
+    assert fc6 == pytest.approx(100 * 37_752_832 / 60_965_224)
+
+
+def test_bars_are_as_long_as_their_values():
+    axis = DRAW["plot_bars"]().axes[0]
+    assert sorted(bar.get_width() for bar in rectangles(axis)) == [1.5, 2.0, 3.0, 4.0]
+    assert axis.get_xlabel() == "length"
+
+
+def test_a_history_is_drawn_with_its_held_out_set():
+    loss, accuracy = DRAW["plot_history"]().axes
+    assert [list(line.get_ydata()) for line in loss.lines] == [[2.0, 1.0], [1.8, 1.2]]
+    assert [list(line.get_ydata()) for line in accuracy.lines] == list(ACCURACY.values())
+    assert [text.get_text() for text in loss.get_legend().texts] == ["training", "test"]
+
+
+def test_runs_are_thin_lines_with_a_thick_mean_for_each_arm_asked_for():
+    axis = DRAW["plot_runs"]().axes[0]
+    assert len(axis.lines) == 2 * (2 + 1)
+    thick = [line for line in axis.lines if line.get_linewidth() > 1]
+    assert [list(line.get_ydata()) for line in thick] == [[11.0, 21.0, 31.0]] * 2
+    labels = [text.get_text() for text in axis.get_legend().texts]
+    assert labels == ["first (2 seeds)", "second (2 seeds)"]
+
+
+def test_images_are_shown_under_their_labels():
+    axes = DRAW["show_images"]().axes
+    assert [axis.get_title() for axis in axes] == ["u", "v", "w", ""]
+    assert [len(axis.images) for axis in axes] == [1, 1, 1, 0]
+    first = np.arange(48).reshape(3, 4, 4)
+    assert (np.asarray(axes[0].images[0].get_array()) == first.transpose(1, 2, 0)).all()

@@ -1,0 +1,264 @@
+"""Built networks against PyTorch, torchvision, the paper's formulas and explicit towers."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+import torchvision
+from torch import nn
+
+from alexnet_course.architectures import ARCHITECTURES, Architecture
+from alexnet_course.layers import LRN, Conv, Dropout, Flatten, Layer, Linear, Pool, ReLU
+from alexnet_course.network import build, make_module
+from alexnet_course.training import pool_before_relu
+
+
+def random_image(*shape, seed=0):
+    return torch.randn(*shape, dtype=torch.double, generator=torch.Generator().manual_seed(seed))
+
+
+def up_to(network, last, input_shape):
+    """The layers until ``last``, on a smaller input."""
+    end = [layer.name for layer in network.layers].index(last) + 1
+    return Architecture(network.name, input_shape, network.layers[:end])
+
+
+TINY = Architecture(
+    "tiny",
+    (3, 12, 12),
+    (
+        Conv("conv1", 8, kernel=3),
+        ReLU("relu1"),
+        Pool("pool1", kernel=3, stride=2),
+        Conv("conv2", 8, kernel=3, padding=1),
+        ReLU("relu2"),
+        LRN("lrn2"),
+        Pool("pool2", kernel=2, stride=1),
+        Flatten("flatten"),
+        Dropout("dropout3"),
+        Linear("fc3", 5),
+    ),
+)
+
+
+def test_torchvision_is_reproduced_weight_for_weight():
+    """Same parameters in the same order, and with the same values the same logits."""
+    theirs = torchvision.models.alexnet(weights=None).eval()
+    with torch.device("meta"):
+        ours = build(ARCHITECTURES["torchvision"]).eval()
+    values = list(theirs.state_dict().values())
+    state = ours.state_dict()
+    assert [v.shape for v in state.values()] == [v.shape for v in values]
+    ours.load_state_dict(dict(zip(state, values, strict=True)), assign=True)
+    images = random_image(2, 3, 224, 224).float()
+    with torch.no_grad():
+        assert torch.equal(ours(images), theirs(images))
+
+
+def test_grouped_layers_are_the_papers_two_towers():
+    """Two explicit towers, meeting at conv3 only, against groups.
+
+    LRN's alpha is raised until its windows can be told apart from those that cross the border.
+    """
+    spec = up_to(ARCHITECTURES["alexnet-2012"], "pool5", (3, 99, 99))
+    spec = spec.replace("lrn1", alpha=1.0).replace("lrn2", alpha=1.0)
+    made = build(spec, seed=0).double().eval()
+    image = random_image(2, 3, 99, 99)
+
+    def half(layer, tower):
+        """One tower's kernels and biases."""
+        return [part.chunk(2)[tower] for part in (layer.weight, layer.bias)]
+
+    def block(x, layer, tower, **options):
+        x = F.conv2d(x, *half(layer, tower), **options).relu()
+        x = F.local_response_norm(x, 5, alpha=5 * 1.0, beta=0.75, k=2.0)
+        return F.max_pool2d(x, 3, 2)
+
+    towers = [image, image]
+    towers = [block(x, made.conv1, tower, stride=4) for tower, x in enumerate(towers)]
+    towers = [block(x, made.conv2, tower, padding=2) for tower, x in enumerate(towers)]
+    assert [x.shape[1] for x in towers] == [128, 128]
+    pool2 = nn.Sequential(*list(made)[:8])(image)
+    torch.testing.assert_close(pool2, torch.cat(towers, 1))
+
+    both = torch.cat(towers, 1)  # conv3 reads all maps of both
+    towers = [F.conv2d(both, *half(made.conv3, t), padding=1).relu() for t in (0, 1)]
+    for layer in (made.conv4, made.conv5):
+        towers = [F.conv2d(x, *half(layer, t), padding=1).relu() for t, x in enumerate(towers)]
+    expected = F.max_pool2d(torch.cat(towers, 1), 3, 2)
+    torch.testing.assert_close(made(image), expected)
+
+    crossing = build(spec.replace("lrn1", groups=1), seed=0).double()
+    assert not torch.allclose(nn.Sequential(*list(crossing)[:8])(image), pool2)
+
+
+def normalised_by_hand(x, first, last, alpha, beta, k):
+    """b_i = a_i / (k + alpha · Σ_j a_j²)^beta with j from ``first(i)`` to ``last(i)``."""
+    x = x.numpy()
+    out = np.empty_like(x)
+    for i in range(x.shape[1]):
+        total = 0.0
+        for j in range(max(0, first(i)), min(x.shape[1] - 1, last(i)) + 1):
+            total = total + x[:, j] ** 2
+        out[:, i] = x[:, i] / (k + alpha * total) ** beta
+    return torch.from_numpy(out)
+
+
+def run_one(layer, x):
+    return build(Architecture("one", tuple(x.shape[1:]), (layer,))).double()(x)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 9])
+@pytest.mark.parametrize("channels", [1, 4, 7])
+def test_lrn_is_the_papers_sum(size, channels):
+    """§3.3: max(0, i − n/2) to min(N − 1, i + n/2), with n/2 whole; n larger than N as well."""
+    x = random_image(2, channels, 3, 2)
+    options = {"alpha": 0.7, "beta": 0.6, "k": 1.5}
+    expected = normalised_by_hand(x, lambda i: i - size // 2, lambda i: i + size // 2, **options)
+    torch.testing.assert_close(run_one(LRN("n", size, **options), x), expected)
+
+
+@pytest.mark.parametrize("size", range(1, 8))
+def test_lrn_is_pytorchs_with_alpha_times_size(size):
+    """Even sizes too, where the window has no middle and both lean the same way."""
+    x = random_image(2, 6, 3, 2)
+    theirs = nn.LocalResponseNorm(size, alpha=0.7 * size, beta=0.6, k=1.5)
+    torch.testing.assert_close(run_one(LRN("n", size, 0.7, 0.6, 1.5), x), theirs(x))
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3, 6])
+def test_lrn_with_groups_normalises_each_group_by_itself(groups):
+    x = random_image(2, 6, 3, 2)
+    alone = nn.LocalResponseNorm(5, alpha=5 * 0.7, beta=0.75, k=2.0)
+    expected = torch.cat([alone(part) for part in x.chunk(groups, 1)], 1)
+    torch.testing.assert_close(run_one(LRN("n", 5, alpha=0.7, groups=groups), x), expected)
+
+
+def test_lrn_gives_its_default_the_papers_constants():
+    x = 30 * random_image(1, 8, 2, 2)  # large enough for alpha to be felt
+    expected = normalised_by_hand(x, lambda i: i - 2, lambda i: i + 2, 1e-4, 0.75, 2.0)
+    torch.testing.assert_close(run_one(LRN("n"), x), expected)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_the_norm_across_space_sums_the_patch_around_each_pixel(size):
+    """Patches are cut off at the border; each map is normalised by itself."""
+    x = random_image(2, 2, 4, 6)
+    expected = torch.empty_like(x)
+    reach = size // 2
+    for row in range(4):
+        for column in range(6):
+            top, left = max(0, row - reach), max(0, column - reach)
+            patch = x[:, :, top : row + reach + 1, left : column + reach + 1]
+            scale = (1.5 + 0.7 * (patch**2).sum((2, 3))) ** 0.6
+            expected[:, :, row, column] = x[:, :, row, column] / scale
+    layer = LRN("n", size, alpha=0.7, beta=0.6, k=1.5, across="space")
+    torch.testing.assert_close(run_one(layer, x), expected)
+
+
+def test_a_convolution_that_rounds_up_reads_zeros_at_the_bottom_and_right():
+    """224 with windows of 11 and stride 4: 55 positions, the last 3 pixels over the edge."""
+    layer = ARCHITECTURES["alexnet-2012-code"].layer("conv1")
+    made = build(Architecture("conv1", (3, 224, 224), (layer,)), seed=0)
+    image = random_image(1, 3, 224, 224).float()
+    padded = torch.zeros(1, 3, 227, 227)
+    padded[:, :, :224, :224] = image
+    ours = made(image)
+    assert ours.shape == (1, 96, 55, 55)
+    expected = F.conv2d(padded, made.conv1.weight, made.conv1.bias, stride=4)
+    torch.testing.assert_close(ours, expected)
+    down = F.conv2d(image, made.conv1.weight, made.conv1.bias, stride=4)
+    assert down.shape == (1, 96, 54, 54)  # PyTorch's own rule leaves the last window out
+
+
+@pytest.mark.parametrize("mode", ["max", "average"])
+def test_pooling_does_what_its_mode_says(mode):
+    x = random_image(1, 2, 4, 4)
+    windows = x.unfold(2, 2, 2).unfold(3, 2, 2)
+    expected = windows.amax((4, 5)) if mode == "max" else windows.mean((4, 5))
+    torch.testing.assert_close(run_one(Pool("p", 2, 2, mode=mode), x), expected)
+
+
+def test_settings_that_no_shape_shows_reach_the_modules():
+    made = build(TINY.replace("dropout3", p=0.25).replace("conv1", bias=False))
+    assert made.dropout3.p == 0.25
+    assert made.conv1.bias is None and made.conv2.bias is not None
+    x = torch.ones(100, 200)
+    kept = made.dropout3.train()(x).count_nonzero() / x.numel()
+    assert 0.73 < kept < 0.77
+
+
+def test_layers_stand_in_order_under_their_names_and_the_network_knows_its_table():
+    made = build(TINY)
+    assert [name for name, _ in made.named_children()] == [layer.name for layer in TINY.layers]
+    assert made.architecture is TINY
+
+
+def test_an_unknown_kind_of_layer_is_refused_by_name():
+    class Strange(Layer):
+        pass
+
+    with pytest.raises(TypeError, match=r"'odd'.*Strange"):
+        make_module(Strange("odd"), (3, 4, 4))
+
+
+def weights(network):
+    return torch.cat([p.detach().flatten() for p in network.parameters()])
+
+
+def test_the_seed_decides_the_first_weights_and_nothing_else():
+    torch.manual_seed(42)
+    before = torch.get_rng_state()
+    first, again, other = (weights(build(TINY, seed)) for seed in (7, 7, 8))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)  # the caller's draws are left alone
+    torch.manual_seed(1)
+    assert torch.equal(weights(build(TINY, seed=7)), first)
+    assert not torch.equal(weights(build(TINY)), weights(build(TINY)))
+
+
+# --- pooling before ReLU, which training uses because it's cheaper
+
+
+def outputs_and_gradients(modules, x, parameters):
+    x = x.clone().requires_grad_()
+    y = modules(x)
+    weight = torch.arange(1, y.numel() + 1, dtype=y.dtype).reshape(y.shape)  # all different
+    return [y, *torch.autograd.grad((y * weight).sum(), [x, *parameters])]
+
+
+@pytest.mark.parametrize("kernel, stride", [(2, 2), (3, 2), (2, 3)])
+@pytest.mark.parametrize("values", ["random", "ties", "negative", "zero"])
+def test_relu_and_max_pooling_commute_with_their_gradients(kernel, stride, values):
+    x = random_image(2, 3, 9, 9)
+    x = {"random": x, "ties": x.round(), "negative": -x.abs() - 1, "zero": 0 * x}[values]
+    original = nn.Sequential(nn.ReLU(), nn.MaxPool2d(kernel, stride))
+    swapped = pool_before_relu(original)
+    assert [type(m) for m in swapped] == [nn.MaxPool2d, nn.ReLU]
+    for a, b in zip(*(outputs_and_gradients(m, x, []) for m in (original, swapped)), strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("name", ["two-conv", "adam-augmented"])
+def test_a_network_with_pooling_first_gives_the_same_logits_and_gradients(name):
+    made = build(ARCHITECTURES[name], seed=0).eval()
+    order = list(made)
+    quick = pool_before_relu(made)
+    assert list(made) == order  # the network itself is left as it was
+    assert [type(m) for m in quick][1:3] == [nn.MaxPool2d, nn.ReLU]
+    parameters = list(made.parameters())
+    assert {id(p) for p in quick.parameters()} == {id(p) for p in parameters}  # shared
+    x = random_image(2, 3, 32, 32).float()
+    results = [outputs_and_gradients(m, x, parameters) for m in (made, quick)]
+    for a, b in zip(*results, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_only_a_max_pooling_right_after_a_relu_is_moved():
+    average = nn.Sequential(nn.ReLU(), nn.AvgPool2d(2))
+    apart = nn.Sequential(nn.ReLU(), nn.LocalResponseNorm(5), nn.MaxPool2d(2))
+    already = nn.Sequential(nn.MaxPool2d(2), nn.ReLU())
+    for modules in (average, apart, already):
+        assert list(pool_before_relu(modules)) == list(modules)
+    alone = nn.Linear(2, 2)
+    assert pool_before_relu(alone) is alone
