@@ -233,7 +233,7 @@ def show_images(images, labels: Sequence[str], columns: int = 10) -> Figure:
     for axis in axes.ravel():
         axis.axis("off")
     for axis, image, label in zip(axes.ravel(), images, labels):
-        axis.imshow(image.permute(1, 2, 0), interpolation="nearest")
+        axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
         axis.set_title(label, fontsize=8, pad=2)
     return figure
 

@@ -49,6 +49,8 @@ class Layer:
                 f"layer name {self.name!r}: a name is a word of letters, digits and _, such as "
                 "'conv1'"
             )
+        if self.name == "total":
+            raise SpecError("layer name 'total': the table's last row has it; choose another")
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape that comes out when ``shape`` goes in; :class:`SpecError` if it can't."""
@@ -230,7 +232,7 @@ class LRN(Layer):
             self.fail(f"across is {self.across!r}; it must be 'channels' or 'space'")
         if self.across == "space" and self.size % 2 == 0:
             self.fail(f"size {self.size} is even; a patch of a map needs a middle pixel")
-        if self.k <= 0 or self.alpha < 0:
+        if not (self.k > 0 and self.alpha >= 0):
             self.fail(f"k={self.k}, alpha={self.alpha}: k must be positive, alpha not negative")
 
     def output_shape(self, shape: Shape) -> Shape:

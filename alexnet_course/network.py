@@ -148,9 +148,18 @@ class Network(nn.Sequential):
 
     def __init__(self, architecture: Architecture) -> None:
         steps = list(trace(architecture))  # every check is made before the first tensor
+        for step in steps:
+            if hasattr(nn.Sequential, step.layer.name) or step.layer.name == "architecture":
+                step.layer.fail("PyTorch's modules use this name themselves; choose another")
         modules = ((step.layer.name, make_module(step.layer, step.input_shape)) for step in steps)
         super().__init__(OrderedDict(modules))
         self.architecture = architecture
+
+    def __getitem__(self, which: int | slice) -> nn.Module:
+        """A layer by its place, or, as a plain ``nn.Sequential``, a slice such as ``[:4]``."""
+        if isinstance(which, slice):
+            return nn.Sequential(OrderedDict(list(self.named_children())[which]))
+        return super().__getitem__(which)
 
 
 def build(architecture: Architecture, seed: int | None = None) -> Network:

@@ -8,7 +8,17 @@ import torchvision
 from torch import nn
 
 from alexnet_course.architectures import ARCHITECTURES, Architecture
-from alexnet_course.layers import LRN, Conv, Dropout, Flatten, Layer, Linear, Pool, ReLU
+from alexnet_course.layers import (
+    LRN,
+    Conv,
+    Dropout,
+    Flatten,
+    Layer,
+    Linear,
+    Pool,
+    ReLU,
+    SpecError,
+)
 from alexnet_course.network import build, make_module
 from alexnet_course.training import pool_before_relu
 
@@ -262,3 +272,18 @@ def test_only_a_max_pooling_right_after_a_relu_is_moved():
         assert list(pool_before_relu(modules)) == list(modules)
     alone = nn.Linear(2, 2)
     assert pool_before_relu(alone) is alone
+
+
+def test_a_slice_is_a_plain_sequence_that_runs_and_keeps_the_names():
+    network = build(ARCHITECTURES["two-conv"], seed=0)
+    front = network[:3]
+    assert [name for name, _ in front.named_children()] == ["conv1", "relu1", "pool1"]
+    assert front(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 13, 13)
+    assert network[0] is network.conv1
+
+
+@pytest.mark.parametrize("name", ["forward", "train", "architecture"])
+def test_a_name_that_modules_use_themselves_is_refused_by_name(name):
+    clash = Architecture("clash", (3, 8, 8), (Conv(name, 4, kernel=3),))
+    with pytest.raises(SpecError, match=f"'{name}'.*choose another"):
+        build(clash)
