@@ -86,8 +86,10 @@ def plot_runs(
         seeds = chosen["seed"].nunique()
         axis.plot(mean.index, mean, color=colour, linewidth=2.2, label=f"{label} ({seeds} seeds)")
     if published is not None:
-        axis.plot(published["at"], published["value"], "o--", color=GREY, ms=4, label="published")
-    axis.set(xlabel="epoch", ylabel=column.replace("_", " ") + " (%)")
+        axis.plot(published["at"], published["value"], "o--", color=GREY, ms=4, label="as printed in the tutorial")
+    what = column.replace("train_", "training_").replace("_", " ")
+    axis.set(xlabel="epoch", ylabel=f"{what} (%)")
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.legend(loc="lower right")
     return figure
 
