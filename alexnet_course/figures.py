@@ -86,11 +86,12 @@ def plot_runs(
         seeds = chosen["seed"].nunique()
         axis.plot(mean.index, mean, color=colour, linewidth=2.2, label=f"{label} ({seeds} seeds)")
     if published is not None:
-        axis.plot(published["at"], published["value"], "o--", color=GREY, ms=4, label="as printed in the tutorial")
+        label = "as printed in the tutorial"
+        axis.plot(published["at"], published["value"], "o--", color=GREY, ms=4, label=label)
     what = column.replace("train_", "training_").replace("_", " ")
-    axis.set(xlabel="epoch", ylabel=f"{what} (%)")
+    axis.set(xlabel="epoch", ylabel=f"{what} ({'nats' if 'loss' in what else '%'})")
     axis.xaxis.get_major_locator().set_params(integer=True)
-    axis.legend(loc="lower right")
+    axis.legend()
     return figure
 
 
