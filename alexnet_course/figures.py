@@ -229,15 +229,16 @@ def draw_receptive_fields(architecture: Architecture, names: Sequence[str]) -> F
 
 
 @_styled
-def show_images(images, labels: Sequence[str], columns: int = 10) -> Figure:
+def show_images(images, labels: Sequence[str], columns: int = 5) -> Figure:
     """uint8 images ``[N, 3, height, width]`` in rows, each under its label."""
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 0.95 * rows), squeeze=False)
+    size = (WIDTH, 1.2 * rows * WIDTH / columns)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
     for axis in axes.ravel():
         axis.axis("off")
     for axis, image, label in zip(axes.ravel(), images, labels):
         axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
-        axis.set_title(label, fontsize=8, pad=2)
+        axis.set_title(label, pad=2)
     return figure
 
 
