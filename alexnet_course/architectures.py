@@ -170,22 +170,29 @@ def _single_tower(name: str, source: str, note: str = "") -> Architecture:
     return replace(whole.without("lrn"), source=source, note=note)
 
 
-def _torchvision() -> Architecture:
-    layers = (
-        Conv("conv1", 64, kernel=11, stride=4, padding=2),
+def _plain_body(conv1: Conv, maps: tuple[int, int, int, int]) -> tuple[Layer, ...]:
+    """The conv part as most write it today: one tower, no LRN, pooling after conv1, 2 and 5."""
+    two, three, four, five = maps
+    return (
+        conv1,
         ReLU("relu1"),
         Pool("pool1", kernel=3, stride=2),
-        Conv("conv2", 192, kernel=5, padding=2),
+        Conv("conv2", two, kernel=5, padding=2),
         ReLU("relu2"),
         Pool("pool2", kernel=3, stride=2),
-        Conv("conv3", 384, kernel=3, padding=1),
+        Conv("conv3", three, kernel=3, padding=1),
         ReLU("relu3"),
-        Conv("conv4", 256, kernel=3, padding=1),
+        Conv("conv4", four, kernel=3, padding=1),
         ReLU("relu4"),
-        Conv("conv5", 256, kernel=3, padding=1),
+        Conv("conv5", five, kernel=3, padding=1),
         ReLU("relu5"),
         Pool("pool5", kernel=3, stride=2),
-        AdaptivePool("avgpool", 6),
+    )
+
+
+def _dropout_first_head(classes: int) -> tuple[Layer, ...]:
+    """The fully connected part with dropout in front of fc6 and fc7, as torchvision has it."""
+    return (
         Flatten("flatten"),
         Dropout("dropout6"),
         Linear("fc6", 4096),
@@ -193,15 +200,21 @@ def _torchvision() -> Architecture:
         Dropout("dropout7"),
         Linear("fc7", 4096),
         ReLU("relu7"),
-        Linear("fc8", 1000),
+        Linear("fc8", classes),
     )
-    return Architecture(
-        "torchvision",
-        (3, 224, 224),
-        layers,
-        source="torchvision.models.alexnet, after Krizhevsky 2014",
-        note="Narrower conv layers, no groups, no LRN; adaptive pooling accepts other sizes.",
-    )
+
+
+TORCHVISION = Architecture(
+    "torchvision",
+    (3, 224, 224),
+    (
+        *_plain_body(Conv("conv1", 64, kernel=11, stride=4, padding=2), (192, 384, 256, 256)),
+        AdaptivePool("avgpool", 6),
+        *_dropout_first_head(1000),
+    ),
+    source="torchvision.models.alexnet, after Krizhevsky 2014",
+    note="Narrower conv layers, no groups, no LRN; adaptive pooling accepts other sizes.",
+)
 
 
 def _image_folder() -> Architecture:
@@ -242,30 +255,6 @@ TWO_CONV = Architecture(
 )
 
 
-def _five_conv(
-    name: str, maps: tuple[int, int, int, int, int], head: tuple[Layer, ...], **texts: str
-) -> Architecture:
-    """Five conv layers for 32×32 input; three poolings take 32 to 15, 7 and 3."""
-    one, two, three, four, five = maps
-    body = (
-        Conv("conv1", one, kernel=5, padding=2),
-        ReLU("relu1"),
-        Pool("pool1", kernel=3, stride=2),
-        Conv("conv2", two, kernel=5, padding=2),
-        ReLU("relu2"),
-        Pool("pool2", kernel=3, stride=2),
-        Conv("conv3", three, kernel=3, padding=1),
-        ReLU("relu3"),
-        Conv("conv4", four, kernel=3, padding=1),
-        ReLU("relu4"),
-        Conv("conv5", five, kernel=3, padding=1),
-        ReLU("relu5"),
-        Pool("pool5", kernel=3, stride=2),
-        Flatten("flatten"),
-    )
-    return Architecture(name, (3, 32, 32), body + head, **texts)
-
-
 ARCHITECTURES: dict[str, Architecture] = {
     a.name: a
     for a in (
@@ -283,28 +272,25 @@ ARCHITECTURES: dict[str, Architecture] = {
             source="tutorials upscaled-227 and image-folder",
             note="Both towers joined: every conv layer sees all maps; no LRN.",
         ),
-        _torchvision(),
+        TORCHVISION,
         _image_folder(),
         TWO_CONV,
-        _five_conv(
+        Architecture(
             "five-conv-32",
-            (64, 192, 384, 256, 256),
+            (3, 32, 32),
             (
-                Dropout("dropout6"),
-                Linear("fc6", 4096),
-                ReLU("relu6"),
-                Dropout("dropout7"),
-                Linear("fc7", 4096),
-                ReLU("relu7"),
-                Linear("fc8", 10),
+                *_plain_body(Conv("conv1", 64, kernel=5, padding=2), (192, 384, 256, 256)),
+                *_dropout_first_head(10),
             ),
             source="tutorial five-conv-32",
             note="The torchvision variant's widths on CIFAR-10's 32×32 images.",
         ),
-        _five_conv(
+        Architecture(
             "adam-augmented",
-            (48, 128, 192, 192, 128),
+            (3, 32, 32),
             (
+                *_plain_body(Conv("conv1", 48, kernel=5, padding=2), (128, 192, 192, 128)),
+                Flatten("flatten"),
                 Linear("fc6", 1024),
                 ReLU("relu6"),
                 Dropout("dropout6"),
