@@ -1,6 +1,7 @@
 """Sizes, parameters, multiply-adds, memory and receptive fields, by arithmetic alone."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -72,9 +73,7 @@ def layer_table(architecture: Architecture) -> pd.DataFrame:
     """
     rows = []
     for step in trace(architecture):
-        layer, values = step.layer, 1
-        for side in step.output_shape:
-            values *= side
+        layer, values = step.layer, math.prod(step.output_shape)
         weights, biases = layer.parameter_counts(step.input_shape)
         rows.append(
             {
