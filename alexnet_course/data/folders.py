@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from tqdm.std import tqdm
 
@@ -132,8 +133,6 @@ def load_folders(
 
 
 def _split(arrays: dict[str, np.ndarray], part: str) -> Split:
-    import torch
-
     return Split(
         torch.from_numpy(arrays[f"{part}_images"]), torch.from_numpy(arrays[f"{part}_labels"])
     )
