@@ -137,7 +137,15 @@ def run(
         settings = digest(arm)
         kept = cache_folder() / "runs" / f"{chosen.name}-{name}-seed{seed}-{settings[:12]}.pt"
         network = build(arm.architecture, seed=seed)
-        history = fit(network, held, arm.recipe, seed=seed, precision=precision, checkpoint=kept)
+        history = fit(
+            network,
+            held,
+            arm.recipe,
+            seed=seed,
+            device=device,
+            precision=precision,
+            checkpoint=kept,
+        )
         manifest = {
             "experiment": chosen.name,
             "arm": name,

@@ -26,7 +26,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
     "#D55E00",
     "#767676",
 )
-KIND_COLOURS = {"conv": BLUE, "pool": ORANGE, "linear": GREEN, "lrn": PINK}
+KIND_COLOURS = {"conv": BLUE, "pool": ORANGE, "linear": GREEN}
 STYLE = {
     "axes.axisbelow": True,
     "axes.grid": True,
@@ -166,7 +166,8 @@ def draw_windows(cases: Sequence[tuple[str, int, int, int, int, str]]) -> Figure
     """Where a sliding window's last positions fall, one row a case.
 
     A case is ``(label, size, kernel, stride, padding, rounding)``, all in pixels. Only the right
-    end of the row is drawn; grey is image, hatched is padding or beyond the edge.
+    end of the row is drawn; grey is image, hatched is padding, and
+    a window that reaches beyond the image has a colour of its own.
     """
     figure, axes = plt.subplots(len(cases), 1, figsize=(WIDTH, 1.35 * len(cases)), sharex=True)
     for axis, (label, size, kernel, stride, padding, rounding) in zip(axes, cases, strict=True):

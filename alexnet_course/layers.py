@@ -212,9 +212,9 @@ class LRN(Layer):
 
     The sum runs over ``size`` neighbouring channels (``across="channels"``), or over a
     ``size`` × ``size`` patch of the same map (``across="space"``, the second norm of the released
-    code). ``alpha`` multiplies the sum itself, as the paper prints it; ``torch.nn
-    .LocalResponseNorm`` divides its ``alpha`` by ``size`` first. ``groups=2`` keeps the windows
-    inside a tower.
+    code). ``alpha`` multiplies the sum itself, as the paper prints it;
+    ``torch.nn.LocalResponseNorm`` divides its ``alpha`` by ``size`` first. ``groups=2`` keeps the
+    windows inside a tower.
     """
 
     size: int = 5

@@ -439,8 +439,8 @@ def test_a_cache_that_cannot_be_written_is_no_failure(named, monkeypatch, tmp_pa
 
 
 def test_a_full_disk_is_no_failure_and_leaves_nothing(named, monkeypatch, capsys):
-    def full(path, **_):
-        Path(path).write_bytes(b"half")
+    def full(file, **_):
+        file.write(b"half")
         raise OSError("No space left on device")
 
     monkeypatch.setattr(np, "savez", full)

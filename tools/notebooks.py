@@ -75,7 +75,7 @@ def stamp() -> None:
 def set_repository(url: str) -> None:
     """Write the address into ``_config.yml`` (an empty one takes it out), then :func:`stamp`."""
     url = url.strip().rstrip("/").removesuffix(".git")
-    if url and not re.fullmatch(r"(https|git\+file|file)://\S+", url):
+    if url and not re.fullmatch(r"(https|file)://\S+", url):
         raise SystemExit(f"URL is {url!r}; expected something like https://github.com/you/course")
     text = CONFIG.read_text()
     values = {"url": url, "colab_url": COLAB if url else ""}

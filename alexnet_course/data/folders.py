@@ -4,7 +4,6 @@ import hashlib
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from PIL import Image
 from tqdm.std import tqdm
 
+from alexnet_course.checkpoints import write_atomically
 from alexnet_course.data.images import ImageData, Split
 
 
@@ -150,14 +150,9 @@ def _from_cache(path: Path) -> dict[str, np.ndarray] | None:
 
 
 def _to_cache(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    unfinished = path.with_name(f"{path.stem}.{os.getpid()}.part.npz")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(unfinished, **arrays)
-        os.replace(unfinished, path)
+        write_atomically(path, lambda file: np.savez(file, **arrays))
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         print(f"decoded images could not be kept in {path.parent}: {error}", file=sys.stderr)
 
 
