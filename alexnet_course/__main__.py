@@ -33,7 +33,13 @@ def _data(options: argparse.Namespace) -> None:
 def _experiment(options: argparse.Namespace) -> None:
     from alexnet_course.experiments import experiment, run
 
-    run(experiment(options.name), options.arms, options.seeds, precision=options.precision)
+    run(
+        experiment(options.name),
+        options.arms,
+        options.seeds,
+        precision=options.precision,
+        until=options.until,
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,7 +64,12 @@ def parser() -> argparse.ArgumentParser:
     trial.add_argument("name", metavar="NAME")
     trial.add_argument("--arms", nargs="+", metavar="ARM", help="only these (default: all)")
     trial.add_argument("--seeds", nargs="+", type=int, metavar="K", help="only these seeds")
-    trial.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
+    trial.add_argument(
+        "--until", type=int, metavar="N", help="stop after epoch N of a recipe, and record that"
+    )
+    trial.add_argument(
+        "--precision", choices=("auto", "float32", "bfloat16", "float16"), default="auto"
+    )
     trial.set_defaults(run=_experiment)
     return top
 

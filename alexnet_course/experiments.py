@@ -19,9 +19,15 @@ from typing import Any
 
 import pandas as pd
 
-from alexnet_course.architectures import TWO_CONV, Architecture
+from alexnet_course.architectures import TWO_CONV, Architecture, architecture
 from alexnet_course.config import digest, plain
-from alexnet_course.recipes import PUBLISHED, TRAINED_WELL, Recipe
+from alexnet_course.recipes import (
+    ADAM_PUBLISHED,
+    FIVE_CONV_PUBLISHED,
+    PUBLISHED,
+    TRAINED_WELL,
+    Recipe,
+)
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -75,6 +81,20 @@ EXPERIMENTS: dict[str, Experiment] = {
             _rates(0.025, 0.05, 0.1),
             seeds=(0,),
         ),
+        Experiment(
+            "adam-augmented",
+            "Does Adam with augmentation reach the losses that its tutorial prints?",
+            {"published": Arm(architecture("adam-augmented"), ADAM_PUBLISHED)},
+            seeds=(0,),
+            source="tutorial adam-augmented",
+        ),
+        Experiment(
+            "five-conv-32",
+            "What is AlexNet at 32 pixels worth, trained as published and trained well?",
+            {"published": Arm(architecture("five-conv-32"), FIVE_CONV_PUBLISHED)},
+            seeds=(0,),
+            source="tutorial five-conv-32",
+        ),
     )
 }
 
@@ -89,7 +109,9 @@ def experiment(name: str) -> Experiment:
 
 
 def record_path(experiment: str, arm: str, seed: int, kind: str, folder: Path = RECORDED) -> Path:
-    """The path of a record: ``kind`` is ``"csv"``, the history, or ``"json"``, the manifest."""
+    """The path of a record: ``kind`` is ``"csv"``, the history, or ``"json"``, the manifest;
+    ``"batches.csv"`` holds the loss of every hundredth step.
+    """
     return folder / experiment / f"{arm}-seed{seed}.{kind}"
 
 
@@ -99,10 +121,12 @@ def run(
     seeds: Iterable[int] | None = None,
     folder: Path = RECORDED,
     precision: str = "auto",
+    until: int | None = None,
 ) -> None:
     """Run and record every arm × seed that has no record yet. Stopped, it goes on where it was.
 
-    Refuses the stand-in: what is recorded is recorded on CIFAR-10.
+    ``until`` ends each run after that epoch of its recipe; what there is by then is recorded, and
+    a later call goes on from there. Refuses the stand-in: what is recorded is recorded on CIFAR-10.
     """
     from alexnet_course.checkpoints import write_atomically
     from alexnet_course.data import DataError, cifar10
@@ -127,16 +151,16 @@ def run(
     jobs = [(name, seed) for seed in (seeds or chosen.seeds) for name in names]
     for number, (name, seed) in enumerate(jobs, start=1):
         arm = chosen.arms[name]
-        stored = [record_path(chosen.name, name, seed, kind, folder) for kind in ("csv", "json")]
         label = f"[{number}/{len(jobs)}] {chosen.name}, {name}, seed {seed}"
-        if all(path.exists() for path in stored):
+        wanted = min(until or arm.recipe.epochs, arm.recipe.epochs)
+        if _recorded_epochs(record_path(chosen.name, name, seed, "json", folder)) >= wanted:
             print(f"{label}: recorded already")
             continue
-        print(f"{label}: {arm.recipe.epochs} epochs on {device}, {precision}", flush=True)
+        print(f"{label}: {wanted} epochs on {device}, {precision}", flush=True)
         held = data if arm.measured_on == "test" else data.for_choosing()
         settings = digest(arm)
         kept = cache_folder() / "runs" / f"{chosen.name}-{name}-seed{seed}-{settings[:12]}.pt"
-        network = build(arm.architecture, seed=seed)
+        network = build(arm.architecture, seed, arm.recipe.first_weights)
         history = fit(
             network,
             held,
@@ -145,12 +169,14 @@ def run(
             device=device,
             precision=precision,
             checkpoint=kept,
+            until=until,
         )
         manifest = {
             "experiment": chosen.name,
             "arm": name,
             "seed": seed,
             "measured_on": arm.measured_on,
+            "epochs": len(history.rows),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(sum(row["seconds"] for row in history.rows), 1),
             **about,
@@ -159,12 +185,27 @@ def run(
             "config_digest": settings,
             "config": plain(arm),
         }
-        table = history.frame.to_csv(index=False, float_format="%.6g")
-        text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-        for path, content in zip(stored, (table, text), strict=True):
+        contents = {"csv": history.frame}
+        if history.batches:
+            contents["batches.csv"] = pd.DataFrame(history.batches)
+        contents = {
+            k: table.to_csv(index=False, float_format="%.6g") for k, table in contents.items()
+        }
+        contents["json"] = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+        for kind, content in contents.items():
+            path = record_path(chosen.name, name, seed, kind, folder)
             write_atomically(path, lambda file, content=content: file.write(content.encode()))
-        kept.unlink()
+        if len(history.rows) == arm.recipe.epochs:
+            kept.unlink()
         print(f"{label}: {history.accuracy:.2f} % on {arm.measured_on} images", flush=True)
+
+
+def _recorded_epochs(manifest: Path) -> int:
+    """How many epochs a record holds: 0 where there is none."""
+    if not manifest.exists():
+        return 0
+    stored = json.loads(manifest.read_text())
+    return stored.get("epochs", stored["config"]["recipe"]["epochs"])
 
 
 def _environment(device: str, precision: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """From the table to PyTorch: :func:`build` makes the module that an architecture describes."""
 
+import math
 from collections import OrderedDict
 from functools import singledispatch
 
@@ -11,6 +12,7 @@ from alexnet_course import layers as specs
 from alexnet_course.architectures import Architecture
 from alexnet_course.arithmetic import trace
 from alexnet_course.layers import Layer, Shape, window_positions
+from alexnet_course.recipes import FirstWeights
 
 
 class CeilConv2d(nn.Conv2d):
@@ -162,14 +164,40 @@ class Network(nn.Sequential):
         return super().__getitem__(which)
 
 
-def build(architecture: Architecture, seed: int | None = None) -> Network:
+def build(
+    architecture: Architecture, seed: int | None = None, first_weights: FirstWeights | None = None
+) -> Network:
     """Make the network; with ``seed``, its first weights are the same every time.
+
+    They are PyTorch's own, or drawn as ``first_weights`` says (``recipe.first_weights``).
 
     Raises :class:`~alexnet_course.layers.SpecError` for a network that cannot be, before any
     tensor is made.
     """
     if seed is None:
-        return Network(architecture)
+        return _made(architecture, first_weights)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Network(architecture)
+        return _made(architecture, first_weights)
+
+
+@torch.no_grad()
+def _made(architecture: Architecture, first_weights: FirstWeights | None) -> Network:
+    network = Network(architecture)
+    if first_weights is None:
+        return network
+    learned = {name: m for name, m in network.named_children() if hasattr(m, "weight")}
+    unmatched = (first_weights.stds.keys() | first_weights.biases.keys()) - learned.keys()
+    if unmatched:
+        raise ValueError(
+            f"first weights are given for {', '.join(sorted(unmatched))}, but {architecture.name} "
+            f"has weights in {', '.join(learned)}"
+        )
+    for name, module in learned.items():
+        std = first_weights.stds.get(name, first_weights.std)
+        if std == "he":
+            std = math.sqrt(2 / module.weight[0].numel())
+        module.weight.normal_(0, std)
+        if module.bias is not None:
+            module.bias.fill_(first_weights.biases.get(name, first_weights.bias))
+    return network

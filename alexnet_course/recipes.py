@@ -1,16 +1,42 @@
 """Recipes: how a network is trained, as data."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+PLATEAU_DROPS = 3  # paper §5
+
+
+@dataclass(frozen=True)
+class FirstWeights:
+    """Normal first weights and constant first biases, with exceptions keyed by layer name.
+
+    ``std`` is a standard deviation, or ``"he"``: √(2 / inputs of a unit), which keeps the size of
+    activations through ReLU layers (He et al. 2015). A name that no layer has is an error.
+    """
+
+    std: float | str
+    bias: float = 0.0
+    stds: Mapping[str, float] = field(default_factory=dict)
+    biases: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for std in (self.std, *self.stds.values()):
+            if std != "he" and not (isinstance(std, (int, float)) and std >= 0):
+                raise ValueError(f"std must be a number, at least 0, or 'he'; got {std!r}")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Everything that turns a network and its images into a trained network, except the seed.
 
-    ``learning_rate`` is the highest rate of the schedule. ``schedule`` is ``"constant"`` or
+    ``learning_rate`` is the highest rate of the schedule. ``schedule`` is ``"constant"``;
     ``"one-cycle"``: a straight climb from 1/25 of the rate over the first ``warmup`` share of all
-    steps, then a straight fall to nothing (Smith & Topin 2019). ``shift`` is in pixels each way.
-    A last, smaller batch is used, not dropped.
+    steps, then a straight fall to nothing (Smith & Topin 2019); or ``"plateau"``: divided by 10
+    when validation accuracy has not improved for ``patience`` epochs, three times in all (paper
+    §5). ``shift`` is in pixels each way; ``colour`` is the standard deviation of the three draws
+    of the colour shift (paper §4.1: 0.1). ``first_weights`` is ``None`` for PyTorch's own. A
+    last, smaller batch is used, not dropped.
     """
 
     name: str
@@ -26,6 +52,10 @@ class Recipe:
     scaling: str = "minus-one-to-one"
     flip: bool = False
     shift: int = 0
+    colour: float = 0.0
+    label_smoothing: float = 0.0
+    patience: int = 3
+    first_weights: FirstWeights | None = None
     source: str = field(default="", metadata={"describes": True})
 
     def __post_init__(self) -> None:
@@ -41,27 +71,46 @@ class Recipe:
             "momentum belongs to sgd; leave it at 0 with adam": self.optimiser == "sgd"
             or self.momentum == 0,
             "weight_decay must not be negative": self.weight_decay >= 0,
-            "schedule must be 'constant' or 'one-cycle'": self.schedule
-            in ("constant", "one-cycle"),
+            "schedule must be 'constant', 'one-cycle' or 'plateau'": self.schedule
+            in ("constant", "one-cycle", "plateau"),
+            "patience must be a whole number of epochs, at least 1": self.patience >= 1
+            and isinstance(self.patience, int),
             "warmup must be above 0 and below 1": 0 < self.warmup < 1,
             "scaling must be 'minus-one-to-one' or 'per-channel'": self.scaling
             in ("minus-one-to-one", "per-channel"),
             "shift must be a whole number of pixels, at least 0": self.shift >= 0
             and isinstance(self.shift, int),
+            "colour must not be negative": self.colour >= 0,
+            "label_smoothing must be at least 0 and below 1": 0 <= self.label_smoothing < 1,
         }
         broken = [rule for rule, kept in rules.items() if not kept]
         if broken:
             raise ValueError(f"recipe {self.name!r}: {'; '.join(broken)}; got {self}")
 
     def rate(self, step: int, steps: int) -> float:
-        """The learning rate at ``step`` (from 0) of ``steps`` in the whole run."""
+        """The learning rate at ``step`` (from 0) of ``steps`` in the whole run.
+
+        A plateau's drops depend on what was measured: see :meth:`rate_after`.
+        """
         if self.schedule == "constant":
             return self.learning_rate
+        if self.schedule == "plateau":
+            raise ValueError("the rate of a 'plateau' follows from accuracies: use rate_after()")
         peak = self.warmup * steps
         start = self.learning_rate / 25
         if step < peak:
             return start + (self.learning_rate - start) * step / peak
         return self.learning_rate * (steps - step) / (steps - peak)
+
+    def rate_after(self, accuracies: Sequence[float]) -> float:
+        """The rate of the epoch that follows epochs with these validation ``accuracies``."""
+        best, waited, drops = -math.inf, 0, 0
+        for accuracy in accuracies:
+            waited = 0 if accuracy > best else waited + 1
+            best = max(best, accuracy)
+            if waited == self.patience and drops < PLATEAU_DROPS:
+                drops, waited = drops + 1, 0
+        return self.learning_rate / 10**drops
 
 
 PUBLISHED = Recipe(
@@ -90,7 +139,33 @@ TRAINED_WELL = Recipe(
     ),
 )
 
+ADAM_PUBLISHED = Recipe(
+    "published",
+    epochs=10,
+    batch_size=64,
+    learning_rate=0.001,
+    optimiser="adam",
+    scaling="per-channel",
+    flip=True,
+    shift=4,
+    source=(
+        "tutorial adam-augmented: Adam, flips, shifted crops, normalised inputs; Adam's rate and "
+        "the size of the shift are not given there, 0.001 and 4 pixels are the customary ones"
+    ),
+)
+
+FIVE_CONV_PUBLISHED = Recipe(
+    "published",
+    epochs=30,
+    batch_size=64,
+    learning_rate=0.001,
+    momentum=0.9,
+    source="tutorial five-conv-32: inputs scaled to [−1, 1], no augmentation",
+)
+
 RECIPES: dict[str, Recipe] = {
     "two-conv, published": PUBLISHED,
     "two-conv, trained well": TRAINED_WELL,
+    "adam-augmented, published": ADAM_PUBLISHED,
+    "five-conv-32, published": FIVE_CONV_PUBLISHED,
 }

@@ -8,6 +8,7 @@ stopped goes on, from its last finished epoch, exactly as if it had never been.
 import hashlib
 import math
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +22,12 @@ from tqdm.std import tqdm
 
 from alexnet_course import checkpoints
 from alexnet_course.config import plain
-from alexnet_course.data.augmentation import Preparation, flip, shift
+from alexnet_course.data.augmentation import Draws, Preparation, colour_directions
 from alexnet_course.data.images import ImageData, Split
 from alexnet_course.recipes import Recipe
 
 EVALUATION_BATCH = 500
+PRINTED_STEP = 100
 
 
 class TrainingDiverged(ArithmeticError):
@@ -39,11 +41,13 @@ class History:
     ``rows`` hold ``epoch`` (from 1); ``learning_rate`` (of the epoch's last step); ``train_loss``
     and ``train_accuracy`` (over the epoch, while the weights moved); ``<held-out>_loss`` and
     ``<held-out>_accuracy`` (after it, every image counted once); ``seconds`` (training, then
-    measuring). Losses are mean cross-entropies in nats, accuracies per cent.
+    measuring). Losses are mean cross-entropies in nats, accuracies per cent. ``batches`` hold
+    ``epoch``, ``step`` and ``loss`` of every hundredth step, as tutorials print them.
     """
 
     held_out_name: str = "test"
     rows: list[dict[str, float]] = field(default_factory=list)
+    batches: list[dict[str, float]] = field(default_factory=list)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -71,23 +75,30 @@ def best_device() -> torch.device:
     return torch.device("cpu")
 
 
-def best_precision(device: torch.device) -> str:
-    """``"bfloat16"`` where the hardware multiplies it natively, else ``"float32"``.
+PRECISIONS = ("float32", "bfloat16", "float16")
 
-    Emulated bfloat16 is much slower than float32 on a CPU without AVX512-bf16 or AMX.
+
+def best_precision(device: torch.device) -> str:
+    """The fastest of :data:`PRECISIONS` that ``device`` multiplies natively.
+
+    ``"bfloat16"`` on CUDA from Ampere on and on CPUs with AVX512-bf16 or AMX (emulated, it is much
+    slower than float32); ``"float16"`` on older GPUs with tensor cores, such as Colab's T4, where
+    the losses are scaled so that small gradients survive; ``"float32"`` elsewhere.
     """
     if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    elif device.type == "cpu":
-        checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-        native = any(getattr(torch.cpu, check, lambda: False)() for check in checks)
-    else:
-        native = False
-    return "bfloat16" if native else "float32"
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return "bfloat16"
+        return "float16" if torch.cuda.get_device_capability(device) >= (7, 0) else "float32"
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    if device.type == "cpu" and any(getattr(torch.cpu, c, lambda: False)() for c in checks):
+        return "bfloat16"
+    return "float32"
 
 
 def _autocast(device: torch.device, precision: str) -> AbstractContextManager:
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, getattr(torch, precision))
 
 
 def weights_digest(network: nn.Module) -> str:
@@ -113,12 +124,10 @@ def evaluate(
     """
     was_training = network.training
     network.eval()
-    device = split.images.device
+    device = preparation.mean.device
     loss = torch.zeros((), device=device, dtype=torch.float64 if device.type != "mps" else None)
     right = torch.zeros((), device=device, dtype=torch.int64)
-    for images, labels in zip(
-        split.images.split(batch_size), split.labels.split(batch_size), strict=True
-    ):
+    for images, labels in split.batches(torch.arange(len(split)), batch_size, device):
         with _autocast(device, precision):
             logits = network(preparation(images)).float()
         loss += F.cross_entropy(logits, labels, reduction="sum")
@@ -143,63 +152,63 @@ def pool_before_relu(network: nn.Module) -> nn.Module:
     return nn.Sequential(*modules)
 
 
-def _optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimiser(network: nn.Module, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
+    options = {
+        "lr": recipe.learning_rate,
+        "weight_decay": recipe.weight_decay,
+        "fused": device.type in ("cpu", "cuda"),  # one pass over all weights, not one for each
+    }
     if recipe.optimiser == "adam":
-        return torch.optim.Adam(
-            network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
+        return torch.optim.Adam(network.parameters(), **options)
     return torch.optim.SGD(
-        network.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        nesterov=recipe.nesterov,
-        weight_decay=recipe.weight_decay,
+        network.parameters(), momentum=recipe.momentum, nesterov=recipe.nesterov, **options
     )
-
-
-def _to(split: Split, device: torch.device) -> Split:
-    return Split(split.images.to(device), split.labels.to(device))
 
 
 def _train_epoch(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
     train: Split,
     recipe: Recipe,
+    rates: Callable[[int], float],
     preparation: Preparation,
+    colours: Tensor | None,
     precision: str,
     epoch: int,
     seed: int,
     progress: bool,
 ) -> tuple[Tensor, Tensor]:
-    """One pass in a fresh random order; gives the losses of all steps and the number right."""
-    device = train.images.device
+    """One pass in a fresh random order; gives the losses of all steps and the number right.
+
+    Nothing in here waits for the device: losses are read when the epoch is over.
+    """
+    device = preparation.mean.device
     count = len(train)
     steps = -(-count // recipe.batch_size)
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     torch.manual_seed(seed * 1_000_003 + epoch)  # dropout draws from the global generator
-    order = torch.randperm(count, generator=generator).to(device)
+    order = torch.randperm(count, generator=generator)
+    draws = Draws.make(count, generator, recipe.flip, recipe.shift, colours, device)
     losses = torch.zeros(steps, device=device)
     right = torch.zeros((), dtype=torch.int64, device=device)
     network.train()
-    batches = order.split(recipe.batch_size)
+    batches = train.batches(order, recipe.batch_size, device)
     if progress:
-        batches = tqdm(batches, desc=f"epoch {epoch}/{recipe.epochs}", leave=False)
-    for step, chosen in enumerate(batches):
-        images, labels = train.images[chosen], train.labels[chosen]
-        if recipe.flip:
-            images = flip(images, generator)
-        if recipe.shift:
-            images = shift(images, recipe.shift, generator)
-        rate = recipe.rate((epoch - 1) * steps + step, recipe.epochs * steps)
+        batches = tqdm(batches, desc=f"epoch {epoch}/{recipe.epochs}", total=steps, leave=False)
+    for step, (images, labels) in enumerate(batches):
+        which = slice(step * recipe.batch_size, step * recipe.batch_size + len(labels))
+        images, added = draws.augment(images, which)
+        rate = rates((epoch - 1) * steps + step)
         for group in optimiser.param_groups:
             group["lr"] = rate
         with _autocast(device, precision):
-            logits = network(preparation(images))
-            loss = F.cross_entropy(logits.float(), labels)
+            logits = network(preparation(images, added))
+            loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
         optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+        scaler.scale(loss).backward()
+        scaler.step(optimiser)
+        scaler.update()
         losses[step] = loss.detach()
         right += (logits.detach().argmax(1) == labels).sum()
     return losses, right
@@ -214,28 +223,35 @@ def fit(
     device: torch.device | str | None = None,
     precision: str = "auto",
     checkpoint: Path | str | None = None,
+    until: int | None = None,
     progress: bool = True,
 ) -> History:
     """Train ``network`` in place on ``data.train`` by ``recipe``; measure it on ``data.held_out``.
 
     ``seed`` decides the order of the images, their augmentation and dropout; the first weights
     are the network's own (``build(architecture, seed=…)``). On one machine's CPU, with one number
-    of threads, the same call gives the same history, digit for digit. ``precision`` is
-    ``"float32"``, ``"bfloat16"`` or ``"auto"`` (:func:`best_precision`).
+    of threads, the same call gives the same history, digit for digit. ``precision`` is one of
+    :data:`PRECISIONS` or ``"auto"`` (:func:`best_precision`).
 
     ``checkpoint`` names a file that is written after every epoch, all or nothing. If it is there
     when ``fit`` is called, the run goes on after its last finished epoch; if it belongs to
     another run, :class:`~alexnet_course.checkpoints.CheckpointError` says in what they differ.
+    ``until`` stops after that epoch; the schedule stays the one of the whole run.
 
     Raises :class:`TrainingDiverged` when a loss is not finite.
     """
     device = torch.device(device) if device is not None else best_device()
     if precision == "auto":
         precision = best_precision(device)
-    if precision not in ("float32", "bfloat16"):
-        raise ValueError(f"precision {precision!r}: choose 'auto', 'float32' or 'bfloat16'")
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r}: choose 'auto' or one of {PRECISIONS}")
     if len(data.train) == 0 or len(data.held_out) == 0:
         raise ValueError(f"{data!r}: there must be images to train on and to measure with")
+    if recipe.schedule == "plateau" and data.held_out_name != "validation":
+        raise ValueError(
+            f"schedule 'plateau' looks at the held-out images to choose the rate, and these are "
+            f"{data.held_out_name} images: pass data.for_choosing(), or another schedule"
+        )
 
     this_run = {
         "recipe": plain(recipe),
@@ -247,21 +263,39 @@ def fit(
     }
     network.to(device, memory_format=torch.channels_last)
     quick = pool_before_relu(network)
-    optimiser = _optimiser(network, recipe)
+    optimiser = _optimiser(network, recipe, device)
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
     history = History(data.held_out_name)
     if checkpoint is not None and Path(checkpoint).exists():
-        _resume(Path(checkpoint), this_run, network, optimiser, history)
+        _resume(Path(checkpoint), this_run, network, optimiser, scaler, history)
 
-    train, held_out = _to(data.train, device), _to(data.held_out, device)
-    preparation = Preparation.of(recipe.scaling, data.train.images).to(device)
+    train, held_out = data.train.to(device), data.held_out.to(device)
+    preparation = Preparation.of(recipe.scaling, data.train.sample_images()).to(device)
+    colours = None
+    if recipe.colour:
+        colours = recipe.colour * colour_directions(data.train.sample_images())
+    steps = -(-len(train) // recipe.batch_size)
+    last = recipe.epochs if until is None else min(until, recipe.epochs)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        for epoch in range(len(history.rows) + 1, recipe.epochs + 1):
+        for epoch in range(len(history.rows) + 1, last + 1):
             start = time.perf_counter()
             losses, right = _train_epoch(
-                quick, optimiser, train, recipe, preparation, precision, epoch, seed, progress
+                quick,
+                optimiser,
+                scaler,
+                train,
+                recipe,
+                _rates(recipe, steps, history),
+                preparation,
+                colours,
+                precision,
+                epoch,
+                seed,
+                progress,
             )
             loss, accuracy = evaluate(quick, held_out, preparation, precision)
-            _require_finite(losses.tolist(), loss, epoch, recipe.learning_rate)
+            batch_losses = losses.tolist()
+            _require_finite(batch_losses, loss, epoch, recipe.learning_rate)
             sizes = torch.full_like(losses, recipe.batch_size)
             sizes[-1] = len(train) - recipe.batch_size * (len(losses) - 1)
             history.rows.append(
@@ -275,18 +309,32 @@ def fit(
                     "seconds": round(time.perf_counter() - start, 3),
                 }
             )
+            history.batches.extend(
+                {"epoch": epoch, "step": step, "loss": batch_losses[step - 1]}
+                for step in range(PRINTED_STEP, len(losses) + 1, PRINTED_STEP)
+            )
             if checkpoint is not None:
                 checkpoints.save(
                     Path(checkpoint),
                     {
                         "run": this_run,
                         "history": history.rows,
+                        "batches": history.batches,
                         "network": network.state_dict(),
                         "optimiser": optimiser.state_dict(),
+                        "scaler": scaler.state_dict(),
                     },
                 )
     network.eval()
     return history
+
+
+def _rates(recipe: Recipe, steps: int, history: History) -> Callable[[int], float]:
+    """The rate at each step of the next epoch, counted from the start of the run."""
+    if recipe.schedule == "plateau":
+        rate = recipe.rate_after([row["validation_accuracy"] for row in history.rows])
+        return lambda step: rate
+    return lambda step: recipe.rate(step, recipe.epochs * steps)
 
 
 def _require_finite(losses: list[float], held_out_loss: float, epoch: int, rate: float) -> None:
@@ -305,10 +353,11 @@ def _resume(
     this_run: dict[str, Any],
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
     history: History,
 ) -> None:
     stored = checkpoints.load(path)
-    parts = {"run", "history", "network", "optimiser"}
+    parts = {"run", "history", "batches", "network", "optimiser", "scaler"}
     if not isinstance(stored, dict) or not parts <= stored.keys():
         raise checkpoints.CheckpointError(
             f"{path} was not written by fit(); delete it to start anew, or name another file"
@@ -321,4 +370,6 @@ def _resume(
         )
     network.load_state_dict(stored["network"])
     optimiser.load_state_dict(stored["optimiser"])
+    scaler.load_state_dict(stored["scaler"])
     history.rows.extend(stored["history"])
+    history.batches.extend(stored["batches"])

@@ -9,7 +9,6 @@ import socket
 import tarfile
 import threading
 import time
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from torchvision.datasets import CIFAR10
 
 from alexnet_course.__main__ import main
 from alexnet_course.data import DataError, ImageData, Preparation, Split, cifar10, export_folders
-from alexnet_course.data.augmentation import flip, shift
+from alexnet_course.data.augmentation import Draws, colour_directions, shift
 from alexnet_course.data.folders import load_folders
 
 # `alexnet_course.data.cifar10` is the function; this is the module that it stands in.
@@ -614,10 +613,17 @@ def batch():
     return torch.randint(1, 256, (500, 3, 7, 5), generator=seeded(9), dtype=torch.uint8)
 
 
-@pytest.mark.parametrize("augment", [flip, partial(shift, pixels=2)], ids=["flip", "shift"])
-def test_augmentation_follows_its_generator(batch, augment):
+def drawn(seed=0, count=500, **options):
+    return Draws.make(count, seeded(seed), **options)
+
+
+ALL = slice(None)
+
+
+@pytest.mark.parametrize("options", [{"flips": True}, {"pixels": 2}], ids=["flip", "shift"])
+def test_augmentation_follows_its_generator(batch, options):
     def augmented(seed):
-        return augment(batch, generator=seeded(seed))
+        return drawn(seed, **options).augment(batch, ALL)[0]
 
     before = batch.clone()
     assert torch.equal(augmented(1), augmented(1))
@@ -625,17 +631,26 @@ def test_augmentation_follows_its_generator(batch, augment):
     assert augmented(1).dtype == torch.uint8 and torch.equal(batch, before)
 
 
+def test_a_batch_gets_the_draws_of_its_own_images(batch):
+    draws = drawn(flips=True, pixels=2, colours=torch.eye(3))
+    whole, colours = draws.augment(batch, ALL)
+    for which in (slice(0, 7), slice(7, 500)):
+        part, part_colours = draws.augment(batch[which], which)
+        assert torch.equal(part, whole[which]) and torch.equal(part_colours, colours[which])
+
+
 def test_flip_mirrors_half_of_the_images_whole(batch):
-    flipped = flip(batch, seeded())
+    flipped, colours = drawn(flips=True).augment(batch, ALL)
     mirror = torch.from_numpy(batch.numpy()[:, :, :, ::-1].copy())
     kept = (flipped == batch).flatten(1).all(1)
     mirrored = (flipped == mirror).flatten(1).all(1)
     assert (kept ^ mirrored).all()
     assert 200 < mirrored.sum() < 300  # of 500; one chance in 100,000 for another seed
+    assert colours is None
 
 
 def test_shift_is_a_crop_of_the_padded_image_at_any_offset(batch):
-    shifted = shift(batch, 2, seeded())
+    shifted, _ = drawn(pixels=2).augment(batch, ALL)
     assert shifted.shape == batch.shape
     padded = np.zeros((500, 3, 11, 9), dtype=np.uint8)
     padded[:, :, 2:9, 2:7] = batch
@@ -648,8 +663,54 @@ def test_shift_is_a_crop_of_the_padded_image_at_any_offset(batch):
     assert found.sum(axis=0).min() > 5  # all 25 offsets occur, each about 20 times
 
 
-def test_no_shift_is_no_change(batch):
-    assert torch.equal(shift(batch, 0, seeded()), batch)
+def test_offsets_count_down_then_right():
+    image = torch.arange(1, 10, dtype=torch.uint8).view(1, 1, 3, 3)
+    still = shift(image, 1, torch.tensor([[1, 1]]))
+    up_and_left = shift(image, 1, torch.tensor([[2, 2]]))
+    down = shift(image, 1, torch.tensor([[0, 1]]))
+    assert torch.equal(still, image)
+    assert up_and_left[0, 0].tolist() == [[5, 6, 0], [8, 9, 0], [0, 0, 0]]
+    assert down[0, 0].tolist() == [[0, 0, 0], [1, 2, 3], [4, 5, 6]]
+
+
+def test_nothing_asked_for_is_no_change(batch):
+    images, colours = drawn().augment(batch, ALL)
+    assert images is batch and colours is None
+
+
+def test_colour_directions_are_the_principal_components_of_all_pixels(batch):
+    pixels = batch.permute(0, 2, 3, 1).reshape(-1, 3).numpy() / 255
+    pixels = pixels @ np.array([[1, 0.5, 0.2], [0, 1, 0.1], [0, 0, 1]]) / 2
+    images = torch.from_numpy((pixels * 255).round().astype(np.uint8)).view(500, 7, 5, 3)
+    images = images.permute(0, 3, 1, 2)
+    directions = colour_directions(images).double().numpy()
+    flat = images.permute(1, 0, 2, 3).reshape(3, -1).numpy() / 255
+    # D Dᵀ is the covariance, and the columns are orthogonal, the widest last.
+    np.testing.assert_allclose(directions @ directions.T, np.cov(flat, bias=True), atol=1e-6)
+    widths = directions.T @ directions
+    np.testing.assert_allclose(widths, np.diag(np.diag(widths)), atol=1e-6)
+    assert (np.diff(np.diag(widths)) > 0).all()
+
+
+def test_colours_are_one_draw_an_image_spread_like_the_pixels():
+    directions = torch.tensor([[0.1, 0.3, 0.0], [0.0, 0.3, 0.1], [0.0, 0.3, 0.0]])
+    colours = drawn(count=20_000, colours=directions).augment(torch.empty(0), ALL)[1]
+    assert colours.shape == (20_000, 3)
+    covariance = np.cov(colours.numpy().T)
+    np.testing.assert_allclose(covariance, (directions @ directions.T).numpy(), atol=0.005)
+
+
+def test_a_colour_is_added_to_every_pixel_before_scaling(batch):
+    preparation = Preparation.of("minus-one-to-one", batch)
+    colours = torch.linspace(-0.1, 0.1, 1500).view(500, 3)
+    added = preparation(batch, colours) - preparation(batch)
+    expected = (2 * colours)[:, :, None, None].expand_as(added)  # half of full brightness is 1
+    torch.testing.assert_close(added, expected, atol=1e-6, rtol=0)
+
+
+def test_grey_images_have_no_colour_directions():
+    with pytest.raises(ValueError, match="need 3 channels, got 1"):
+        colour_directions(torch.zeros(2, 1, 4, 4, dtype=torch.uint8))
 
 
 def test_minus_one_to_one_takes_black_and_white_to_the_ends():

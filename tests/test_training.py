@@ -342,8 +342,8 @@ def test_divergence_in_the_very_last_step_is_seen_by_the_held_out_loss(train, fr
 
 
 def test_an_unknown_precision_is_refused(train):
-    with pytest.raises(ValueError, match="'float16': choose 'auto', 'float32' or 'bfloat16'"):
-        train(precision="float16")
+    with pytest.raises(ValueError, match="'float64': choose 'auto' or one of .*'float32'"):
+        train(precision="float64")
 
 
 @pytest.mark.parametrize("part", ["train", "held_out"])
@@ -381,12 +381,23 @@ def test_a_torch_that_cannot_say_gets_float32(monkeypatch):
     assert best_precision(torch.device("cpu")) == "float32"
 
 
-@pytest.mark.parametrize(("native", "expected"), [(True, "bfloat16"), (False, "float32")])
-def test_cuda_uses_bfloat16_only_where_it_is_native(monkeypatch, native, expected):
+@pytest.mark.parametrize(
+    ("native", "capability", "expected"),
+    [
+        (True, (8, 0), "bfloat16"),
+        (False, (7, 5), "float16"),  # T4: tensor cores, no bfloat16
+        (False, (7, 0), "float16"),
+        (False, (6, 0), "float32"),  # P100: no tensor cores
+    ],
+)
+def test_cuda_uses_the_narrowest_number_it_multiplies_natively(
+    monkeypatch, native, capability, expected
+):
     def supported(including_emulation=True):
         return native or including_emulation
 
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert best_precision(torch.device("cuda")) == expected
 
 

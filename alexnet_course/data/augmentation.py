@@ -1,7 +1,7 @@
 """From stored pixels to what a network is given: augmentation and scaling, a whole batch at once.
 
-The random draws are made on the CPU, one for each image, so that a seed gives the same batches
-on every device.
+The random draws of a whole epoch are made on the CPU, one for each image, and sent to the device
+together: a seed gives the same batches on every device, and no step waits for a draw.
 """
 
 from dataclasses import dataclass
@@ -11,23 +11,87 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror each image left to right with probability one half (paper §4.1)."""
-    mirrored = torch.rand(len(images), generator=generator) < 0.5
-    return torch.where(mirrored.to(images.device)[:, None, None, None], images.flip(3), images)
+def flip(images: Tensor, mirrored: Tensor) -> Tensor:
+    """Mirror left to right the images for which ``mirrored`` (bool ``[N]``) is true."""
+    return torch.where(mirrored[:, None, None, None], images.flip(3), images)
 
 
-def shift(images: Tensor, pixels: int, generator: torch.Generator) -> Tensor:
+def shift(images: Tensor, pixels: int, offsets: Tensor) -> Tensor:
     """Move each image by up to ``pixels`` each way, over a black border.
 
-    The 32-pixel form of the paper's random crops (§4.1): pad by ``pixels``, crop at random.
+    The 32-pixel form of the paper's random crops (§4.1): pad by ``pixels``, crop at ``offsets``
+    (int64 ``[N, 2]``, down and right, each from 0 to ``2 · pixels``).
     """
     count, _, height, width = images.shape
-    down, right = torch.randint(0, 2 * pixels + 1, (2, count), generator=generator).to(
-        images.device
-    )
     crops = F.pad(images, (pixels,) * 4).unfold(2, height, 1).unfold(3, width, 1)
-    return crops[torch.arange(count, device=images.device), :, down, right]
+    return crops[torch.arange(count, device=images.device), :, offsets[:, 0], offsets[:, 1]]
+
+
+def colour_directions(images: Tensor) -> Tensor:
+    """The principal directions of the colours of ``images`` (uint8 ``[N, 3, H, W]``).
+
+    Columns of a ``[3, 3]`` float32 tensor, widest last: each a unit eigenvector of the covariance
+    of all pixels, times its standard deviation, in units of full brightness. The paper (§4.1)
+    writes eigenvalues; the released 2012 code multiplies by what it calls standard deviations,
+    which have the unit of a colour.
+    """
+    if images.shape[1] != 3:
+        raise ValueError(f"colour directions need 3 channels, got {images.shape[1]}")
+    count, total, products = 0, torch.zeros(3, dtype=torch.double), torch.zeros(3, 3).double()
+    for part in images.split(5000):
+        pixels = part.permute(1, 0, 2, 3).reshape(3, -1).double() / 255
+        count += pixels.shape[1]
+        total += pixels.sum(1)
+        products += pixels @ pixels.T
+    mean = total / count
+    variances, vectors = torch.linalg.eigh(products / count - mean.outer(mean))
+    return (vectors * variances.clamp_min(0).sqrt()).float()
+
+
+@dataclass(frozen=True)
+class Draws:
+    """One epoch's random draws, an entry for each image in the order of training.
+
+    ``mirrored``: bool ``[N]``; ``offsets``: int64 ``[N, 2]`` in pixels, see :func:`shift`;
+    ``colours``: float ``[N, 3]``, added to the channels in units of full brightness. ``None``
+    where a recipe does not ask for it.
+    """
+
+    pixels: int
+    mirrored: Tensor | None
+    offsets: Tensor | None
+    colours: Tensor | None
+
+    @classmethod
+    def make(
+        cls,
+        count: int,
+        generator: torch.Generator,
+        flips: bool = False,
+        pixels: int = 0,
+        colours: Tensor | None = None,
+        device: torch.device | str = "cpu",
+    ) -> "Draws":
+        """Draw for ``count`` images: a flip with probability one half, a shift by up to
+        ``pixels`` each way, and a colour: normal draws times ``colours`` (``[3, 3]``, columns).
+        """
+        mirrored = torch.rand(count, generator=generator) < 0.5 if flips else None
+        offsets = (
+            torch.randint(0, 2 * pixels + 1, (count, 2), generator=generator) if pixels else None
+        )
+        added = (
+            torch.randn(count, 3, generator=generator) @ colours.T if colours is not None else None
+        )
+        drawn = (None if part is None else part.to(device) for part in (mirrored, offsets, added))
+        return cls(pixels, *drawn)
+
+    def augment(self, images: Tensor, which: slice) -> tuple[Tensor, Tensor | None]:
+        """``images`` (uint8), flipped and shifted by the draws ``which``, and their colours."""
+        if self.mirrored is not None:
+            images = flip(images, self.mirrored[which])
+        if self.offsets is not None:
+            images = shift(images, self.pixels, self.offsets[which])
+        return images, None if self.colours is None else self.colours[which]
 
 
 @dataclass(frozen=True)
@@ -58,7 +122,13 @@ class Preparation:
     def to(self, device: torch.device) -> "Preparation":
         return Preparation(self.mean.to(device), self.std.to(device))
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """uint8 ``[N, C, H, W]`` to float32 of the same shape, channels last in memory."""
-        scaled = (images.float() / 255 - self.mean) / self.std
+    def __call__(self, images: Tensor, colours: Tensor | None = None) -> Tensor:
+        """uint8 ``[N, C, H, W]`` to float32 of the same shape, channels last in memory.
+
+        ``colours`` (``[N, C]``, in units of full brightness) are added first: see :class:`Draws`.
+        """
+        brightness = images.float() / 255
+        if colours is not None:
+            brightness = brightness + colours[:, :, None, None]
+        scaled = (brightness - self.mean) / self.std
         return scaled.contiguous(memory_format=torch.channels_last)

@@ -1,6 +1,7 @@
 """A labelled image set, held whole: uint8 pixels in one tensor, in one canonical order."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,6 +22,21 @@ class Split:
 
     def __getitem__(self, which: Tensor | slice) -> "Split":
         return Split(self.images[which], self.labels[which])
+
+    def to(self, device: torch.device | str) -> "Split":
+        """The same images and labels on ``device``."""
+        return Split(self.images.to(device), self.labels.to(device))
+
+    def batches(
+        self, order: Tensor, size: int, device: torch.device | str
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images and labels in the given ``order`` (indices), ``size`` at a time, on ``device``."""
+        for which in order.to(self.labels.device).split(size):
+            yield self.images[which].to(device), self.labels[which].to(device)
+
+    def sample_images(self) -> Tensor:
+        """The images from which colour statistics are taken: here all."""
+        return self.images
 
     @classmethod
     def in_canonical_order(cls, images: np.ndarray, labels: np.ndarray) -> "Split":
