@@ -6,6 +6,9 @@ from pathlib import Path
 
 from alexnet_course.architectures import ARCHITECTURES, architecture
 from alexnet_course.arithmetic import format_table, layer_table, shape_text
+from alexnet_course.provenance import RECORDED
+
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 def _list(_: argparse.Namespace) -> None:
@@ -42,6 +45,30 @@ def _experiment(options: argparse.Namespace) -> None:
     )
 
 
+def _recorded(options: argparse.Namespace) -> None:
+    from alexnet_course.experiments import recorded_table
+
+    table = recorded_table([options.name] if options.name else None)
+    if options.format == "csv":
+        print(table.to_csv(index=False).rstrip("\n"))
+    else:
+        print(table.to_string(index=False, na_rep="", justify="left"))
+
+
+def _race(options: argparse.Namespace) -> None:
+    from alexnet_course.race import run_race
+
+    run_race(options.name, options.seconds, options.precision, Path(options.out))
+
+
+def _benchmark(options: argparse.Namespace) -> None:
+    from alexnet_course.benchmark import run_benchmark
+
+    run_benchmark(
+        options.names, options.rounds, options.seconds, options.precision, Path(options.out)
+    )
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m alexnet_course", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -67,10 +94,27 @@ def parser() -> argparse.ArgumentParser:
     trial.add_argument(
         "--until", type=int, metavar="N", help="stop after epoch N of a recipe, and record that"
     )
-    trial.add_argument(
-        "--precision", choices=("auto", "float32", "bfloat16", "float16"), default="auto"
-    )
+    trial.add_argument("--precision", choices=PRECISIONS, default="auto")
     trial.set_defaults(run=_experiment)
+
+    past = commands.add_parser("recorded", help="the recorded runs and how they ended")
+    past.add_argument("name", metavar="NAME", nargs="?", help="of an experiment (default: all)")
+    past.add_argument("--format", choices=("text", "csv"), default="text")
+    past.set_defaults(run=_recorded)
+
+    speed = commands.add_parser("benchmark", help="the published loop, ours and a ceiling, timed")
+    speed.add_argument("names", metavar="TUTORIAL", nargs="*", default=["two-conv", "five-conv-32"])
+    speed.add_argument("--rounds", type=int, default=5, help="turns that each takes (5)")
+    speed.add_argument("--seconds", type=float, default=3.0, help="length of a turn (3)")
+    race = commands.add_parser("race", help="time to a tutorial's best accuracy, its way and ours")
+    race.add_argument("name", metavar="TUTORIAL")
+    race.add_argument(
+        "--seconds", type=float, default=120.0, help="longest timing of the published loop (120)"
+    )
+    for command, action in ((speed, _benchmark), (race, _race)):
+        command.add_argument("--precision", choices=PRECISIONS, default="auto")
+        command.add_argument("--out", metavar="DIR", default=RECORDED, help="where records go")
+        command.set_defaults(run=action)
     return top
 
 

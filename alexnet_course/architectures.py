@@ -222,14 +222,17 @@ def _image_folder() -> Architecture:
     layers = []
     for layer in base.with_input(3, 224, 224).replace("conv1", padding=2).with_classes(7).layers:
         if isinstance(layer, Linear):
-            layers.append(Dropout(layer.name.replace("fc", "dropout")))
+            layers.append(Dropout(layer.name.replace("fc", "dropout"), at_test=True))
         layers.append(layer)
     return Architecture(
         "image-folder",
         (3, 224, 224),
         tuple(layers),
         source="tutorial image-folder",
-        note="As published: no ReLU between the fully connected layers, dropout before each.",
+        note=(
+            "As published: no ReLU between the fully connected layers, dropout before each, and "
+            "never switched off."
+        ),
     )
 
 

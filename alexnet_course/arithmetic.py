@@ -98,6 +98,18 @@ def layer_table(architecture: Architecture) -> pd.DataFrame:
     return table.astype(dict.fromkeys(whole, "Int64"))
 
 
+def training_operations(architecture: Architecture) -> int:
+    """Floating-point operations of one training step for one image, conv and linear layers.
+
+    A multiply-add is two; forward, gradient by weights and gradient by inputs each take as many,
+    so six times the multiply-adds, less those of the first layer's input gradient, which nobody
+    asks for.
+    """
+    counts = [step.layer.multiply_adds(step.input_shape) for step in trace(architecture)]
+    first = next((count for count in counts if count), 0)
+    return 6 * sum(counts) - 2 * first
+
+
 def shape_text(shape: Shape) -> str:
     """``(96, 55, 55)`` as ``96×55×55``."""
     return "×".join(str(side) for side in shape)

@@ -6,30 +6,19 @@ the manifest (command, commit, versions, device, seconds, digests of data and se
 """
 
 import json
-import platform
-import shlex
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from alexnet_course.architectures import TWO_CONV, Architecture, architecture
+from alexnet_course.architectures import Architecture
 from alexnet_course.config import digest, plain
-from alexnet_course.recipes import (
-    ADAM_PUBLISHED,
-    FIVE_CONV_PUBLISHED,
-    PUBLISHED,
-    TRAINED_WELL,
-    Recipe,
-)
-
-RECORDED = Path(__file__).parent / "recorded"
+from alexnet_course.provenance import RECORDED, environment
+from alexnet_course.recipes import HE, TRAINED_WELL, Recipe
+from alexnet_course.tutorials import TUTORIALS
 
 
 @dataclass(frozen=True)
@@ -56,13 +45,19 @@ class Experiment:
     source: str = field(default="", metadata={"describes": True})
 
 
-def _rates(*rates: float) -> dict[str, Arm]:
-    """Short runs at several rates, measured on validation images, to choose one."""
+def _published(name: str) -> Arm:
+    return Arm(TUTORIALS[name].architecture, TUTORIALS[name].recipe)
+
+
+def _trained_well(name: str, **changes: Any) -> Arm:
+    return Arm(TUTORIALS[name].architecture, replace(TRAINED_WELL[name], **changes))
+
+
+def _choices(name: str, arms: Mapping[str, Mapping[str, Any]], **common: Any) -> dict[str, Arm]:
+    """Our recipe with ``common`` and each arm's own changes, measured on validation images."""
     return {
-        f"rate-{rate:g}": Arm(
-            TWO_CONV, replace(TRAINED_WELL, epochs=3, learning_rate=rate), "validation"
-        )
-        for rate in rates
+        arm: replace(_trained_well(name, **common, **changes), measured_on="validation")
+        for arm, changes in arms.items()
     }
 
 
@@ -72,28 +67,55 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment(
             "two-conv",
             "What is the same small network worth, trained as published and trained well?",
-            {"published": Arm(TWO_CONV, PUBLISHED), "trained-well": Arm(TWO_CONV, TRAINED_WELL)},
+            {"published": _published("two-conv"), "trained-well": _trained_well("two-conv")},
             source="tutorial two-conv",
         ),
         Experiment(
             "two-conv-rate",
             "Which learning rate suits two-conv with momentum and a one-cycle schedule?",
-            _rates(0.025, 0.05, 0.1),
+            _choices(
+                "two-conv",
+                {f"rate-{rate:g}": {"learning_rate": rate} for rate in (0.025, 0.05, 0.1)},
+                epochs=3,
+            ),
+            seeds=(0,),
+        ),
+        Experiment(
+            "two-conv-short",
+            "What suits a run of three epochs?",
+            _choices(
+                "two-conv",
+                {
+                    "he": {},
+                    "he-batch-64": {"batch_size": 64},
+                    "he-shift-2": {"shift": 2},
+                    "he-no-shift": {"shift": 0},
+                },
+                epochs=3,
+                first_weights=HE,
+            ),
             seeds=(0,),
         ),
         Experiment(
             "adam-augmented",
             "Does Adam with augmentation reach the losses that its tutorial prints?",
-            {"published": Arm(architecture("adam-augmented"), ADAM_PUBLISHED)},
+            {"published": _published("adam-augmented")},
             seeds=(0,),
             source="tutorial adam-augmented",
         ),
         Experiment(
             "five-conv-32",
             "What is AlexNet at 32 pixels worth, trained as published and trained well?",
-            {"published": Arm(architecture("five-conv-32"), FIVE_CONV_PUBLISHED)},
+            {"published": _published("five-conv-32")},
             seeds=(0,),
             source="tutorial five-conv-32",
+        ),
+        Experiment(
+            "upscaled-227",
+            "How far does AlexNet's own size come on CIFAR-10, its images blown up to 227 pixels?",
+            {"published": _published("upscaled-227")},
+            seeds=(0,),
+            source="tutorial upscaled-227",
         ),
     )
 }
@@ -147,7 +169,7 @@ def run(
     device = best_device()
     if precision == "auto":
         precision = best_precision(device)
-    about = _environment(device.type, precision)
+    about = environment(device.type, precision)
     jobs = [(name, seed) for seed in (seeds or chosen.seeds) for name in names]
     for number, (name, seed) in enumerate(jobs, start=1):
         arm = chosen.arms[name]
@@ -208,44 +230,6 @@ def _recorded_epochs(manifest: Path) -> int:
     return stored.get("epochs", stored["config"]["recipe"]["epochs"])
 
 
-def _environment(device: str, precision: str) -> dict[str, Any]:
-    """What code runs, by which command and on what; asked once, before the first run."""
-    import torch
-
-    if device == "cuda":
-        hardware = torch.cuda.get_device_name()
-    else:
-        hardware = f"{_processor()}, {torch.get_num_threads()} threads"
-    packages = ("torch", "numpy", "pandas")
-    return {
-        "command": shlex.join(["python", "-m", "alexnet_course", *sys.argv[1:]]),
-        "commit": _commit(),
-        "device": device,
-        "hardware": hardware,
-        "precision": precision,
-        "versions": {"python": platform.python_version()} | {p: version(p) for p in packages},
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(x.split(":", 1)[1].strip() for x in lines if x.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def _commit() -> str:
-    """The commit of the code that runs, marked where files differ from it."""
-    try:
-        git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40"]
-        return subprocess.run(
-            [*git, "--dirty=, with changes"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown (not run from a git checkout)"
-
-
 def recorded(name: str, folder: Path = RECORDED) -> pd.DataFrame:
     """All recorded histories of an experiment in one table, with ``arm`` and ``seed`` in front.
 
@@ -273,6 +257,41 @@ def manifests(name: str, folder: Path = RECORDED) -> list[dict[str, Any]]:
     return sorted(
         found, key=lambda m: (order.index(m["arm"]) if m["arm"] in order else -1, m["seed"])
     )
+
+
+def recorded_table(names: Iterable[str] | None = None, folder: Path = RECORDED) -> pd.DataFrame:
+    """One row for each recorded arm: what was run on what, and how it ended.
+
+    ``accuracy`` is the mean over the seeds after each run's last recorded epoch, in per cent on
+    the images in ``measured_on``; ``half_width`` that of its 95 % t-interval (NaN for one seed);
+    ``epochs`` those run and, in ``of``, those of the recipe; ``seconds`` the mean for a run.
+    """
+    rows = []
+    for name in names or [n for n in EXPERIMENTS if (folder / n).is_dir()]:
+        table = recorded(name, folder)
+        runs = pd.DataFrame(manifests(name, folder))
+        for arm, group in runs.groupby("arm", sort=False):
+            measured_on = group["measured_on"].iloc[0]
+            of_arm = table[table["arm"] == arm]
+            last = of_arm.groupby("seed").last()
+            accuracy, half_width = mean_interval(last[f"{measured_on}_accuracy"])
+            rows.append(
+                {
+                    "experiment": name,
+                    "arm": arm,
+                    "seeds": " ".join(str(seed) for seed in group["seed"]),
+                    "data": " + ".join(group["data"].unique()),
+                    "hardware": " + ".join(group["hardware"].unique()),
+                    "precision": " + ".join(group["precision"].unique()),
+                    "epochs": int(last["epoch"].min()),
+                    "of": group["config"].iloc[0]["recipe"]["epochs"],
+                    "measured_on": measured_on,
+                    "accuracy": round(accuracy, 2),
+                    "half_width": round(half_width, 2),
+                    "seconds": round(group["seconds"].mean(), 1),
+                }
+            )
+    return pd.DataFrame(rows)
 
 
 def reported(source: str, quantity: str) -> pd.DataFrame:

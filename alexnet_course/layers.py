@@ -254,9 +254,13 @@ class ReLU(Layer):
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """Zero each value with probability ``p`` while training, paper §4.2 (inverted, as today)."""
+    """Zero each value with probability ``p`` while training, paper §4.2 (inverted, as today).
+
+    ``at_test`` goes on dropping in eval mode: the slip of ``F.dropout(x)`` without ``training=``.
+    """
 
     p: float = 0.5
+    at_test: bool = False
     kind: ClassVar[str] = "dropout"
 
     def __post_init__(self) -> None:

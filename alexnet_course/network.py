@@ -79,6 +79,13 @@ class SpatialResponseNorm(nn.Module):
         return f"size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
+class LastingDropout(nn.Dropout):
+    """Dropout that eval mode does not switch off: the slip of ``F.dropout(x)``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.p)
+
+
 @singledispatch
 def make_module(layer: Layer, shape: Shape) -> nn.Module:
     """The module for one layer that receives ``shape``; a new spec registers its own."""
@@ -128,7 +135,7 @@ def _(layer: specs.ReLU, shape: Shape) -> nn.Module:
 
 @make_module.register
 def _(layer: specs.Dropout, shape: Shape) -> nn.Module:
-    return nn.Dropout(layer.p)
+    return LastingDropout(layer.p) if layer.at_test else nn.Dropout(layer.p)
 
 
 @make_module.register

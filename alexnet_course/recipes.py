@@ -26,6 +26,9 @@ class FirstWeights:
                 raise ValueError(f"std must be a number, at least 0, or 'he'; got {std!r}")
 
 
+HE = FirstWeights("he")
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything that turns a network and its images into a trained network, except the seed.
@@ -35,8 +38,9 @@ class Recipe:
     steps, then a straight fall to nothing (Smith & Topin 2019); or ``"plateau"``: divided by 10
     when validation accuracy has not improved for ``patience`` epochs, three times in all (paper
     §5). ``shift`` is in pixels each way; ``colour`` is the standard deviation of the three draws
-    of the colour shift (paper §4.1: 0.1). ``first_weights`` is ``None`` for PyTorch's own. A
-    last, smaller batch is used, not dropped.
+    of the colour shift (paper §4.1: 0.1). ``first_weights`` is ``None`` for PyTorch's own;
+    ``resize`` the size in pixels to which images are brought, ``None`` to leave them. A last,
+    smaller batch is used, not dropped.
     """
 
     name: str
@@ -51,11 +55,13 @@ class Recipe:
     warmup: float = 0.25
     scaling: str = "minus-one-to-one"
     flip: bool = False
+    vertical_flip: bool = False
     shift: int = 0
     colour: float = 0.0
     label_smoothing: float = 0.0
     patience: int = 3
     first_weights: FirstWeights | None = None
+    resize: int | None = None
     source: str = field(default="", metadata={"describes": True})
 
     def __post_init__(self) -> None:
@@ -80,6 +86,8 @@ class Recipe:
             in ("minus-one-to-one", "per-channel"),
             "shift must be a whole number of pixels, at least 0": self.shift >= 0
             and isinstance(self.shift, int),
+            "resize must be a whole number of pixels, at least 1, or None": self.resize is None
+            or (isinstance(self.resize, int) and self.resize >= 1),
             "colour must not be negative": self.colour >= 0,
             "label_smoothing must be at least 0 and below 1": 0 <= self.label_smoothing < 1,
         }
@@ -113,59 +121,22 @@ class Recipe:
         return self.learning_rate / 10**drops
 
 
-PUBLISHED = Recipe(
-    "published",
-    epochs=20,
-    batch_size=64,
-    learning_rate=0.1,
-    source="tutorial two-conv: SGD without momentum, inputs scaled to [−1, 1], no augmentation",
-)
-
-TRAINED_WELL = Recipe(
-    "trained-well",
-    epochs=20,
-    batch_size=128,
-    learning_rate=0.05,
-    momentum=0.9,
-    nesterov=True,
-    weight_decay=5e-4,
-    schedule="one-cycle",
-    scaling="per-channel",
-    flip=True,
-    shift=4,
-    source=(
-        "the course: the paper's momentum, weight decay and kinds of augmentation (§4.1, §5), a "
-        "one-cycle rate; the rate chosen on validation images"
+TRAINED_WELL: dict[str, Recipe] = {
+    "two-conv": Recipe(
+        "trained-well",
+        epochs=20,
+        batch_size=128,
+        learning_rate=0.05,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=5e-4,
+        schedule="one-cycle",
+        scaling="per-channel",
+        flip=True,
+        shift=4,
+        source=(
+            "the course: the paper's momentum, weight decay and kinds of augmentation (§4.1, §5), "
+            "a one-cycle rate; the rate chosen on validation images"
+        ),
     ),
-)
-
-ADAM_PUBLISHED = Recipe(
-    "published",
-    epochs=10,
-    batch_size=64,
-    learning_rate=0.001,
-    optimiser="adam",
-    scaling="per-channel",
-    flip=True,
-    shift=4,
-    source=(
-        "tutorial adam-augmented: Adam, flips, shifted crops, normalised inputs; Adam's rate and "
-        "the size of the shift are not given there, 0.001 and 4 pixels are the customary ones"
-    ),
-)
-
-FIVE_CONV_PUBLISHED = Recipe(
-    "published",
-    epochs=30,
-    batch_size=64,
-    learning_rate=0.001,
-    momentum=0.9,
-    source="tutorial five-conv-32: inputs scaled to [−1, 1], no augmentation",
-)
-
-RECIPES: dict[str, Recipe] = {
-    "two-conv, published": PUBLISHED,
-    "two-conv, trained well": TRAINED_WELL,
-    "adam-augmented, published": ADAM_PUBLISHED,
-    "five-conv-32, published": FIVE_CONV_PUBLISHED,
 }

@@ -7,8 +7,9 @@ stopped goes on, from its last finished epoch, exactly as if it had never been.
 
 import hashlib
 import math
+import operator
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,53 +166,74 @@ def _optimiser(network: nn.Module, recipe: Recipe, device: torch.device) -> torc
     )
 
 
-def _train_epoch(
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    train: Split,
-    recipe: Recipe,
-    rates: Callable[[int], float],
-    preparation: Preparation,
-    colours: Tensor | None,
-    precision: str,
-    epoch: int,
-    seed: int,
-    progress: bool,
-) -> tuple[Tensor, Tensor]:
-    """One pass in a fresh random order; gives the losses of all steps and the number right.
+class Trainer:
+    """A network, its images and what changes the one by the other; :meth:`epoch` takes the steps.
 
-    Nothing in here waits for the device: losses are read when the epoch is over.
+    Everything stands on ``device``, the network in channels-last order. ``precision`` is one of
+    :data:`PRECISIONS`.
     """
-    device = preparation.mean.device
-    count = len(train)
-    steps = -(-count // recipe.batch_size)
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    torch.manual_seed(seed * 1_000_003 + epoch)  # dropout draws from the global generator
-    order = torch.randperm(count, generator=generator)
-    draws = Draws.make(count, generator, recipe.flip, recipe.shift, colours, device)
-    losses = torch.zeros(steps, device=device)
-    right = torch.zeros((), dtype=torch.int64, device=device)
-    network.train()
-    batches = train.batches(order, recipe.batch_size, device)
-    if progress:
-        batches = tqdm(batches, desc=f"epoch {epoch}/{recipe.epochs}", total=steps, leave=False)
-    for step, (images, labels) in enumerate(batches):
-        which = slice(step * recipe.batch_size, step * recipe.batch_size + len(labels))
-        images, added = draws.augment(images, which)
-        rate = rates((epoch - 1) * steps + step)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        with _autocast(device, precision):
-            logits = network(preparation(images, added))
-            loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
-        optimiser.zero_grad()
-        scaler.scale(loss).backward()
-        scaler.step(optimiser)
-        scaler.update()
-        losses[step] = loss.detach()
-        right += (logits.detach().argmax(1) == labels).sum()
-    return losses, right
+
+    def __init__(
+        self,
+        network: nn.Module,
+        train: Split,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        precision: str,
+    ) -> None:
+        network.to(device, memory_format=torch.channels_last)
+        self.network = pool_before_relu(network)
+        self.train = train.to(device)
+        self.recipe, self.seed, self.device, self.precision = recipe, seed, device, precision
+        self.steps = -(-len(train) // recipe.batch_size)
+        self.optimiser = _optimiser(network, recipe, device)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
+        images = train.sample_images()
+        self.preparation = Preparation.of(recipe.scaling, images, recipe.resize).to(device)
+        self.colours = recipe.colour * colour_directions(images) if recipe.colour else None
+
+    def epoch(
+        self, number: int, rate: Callable[[int], float]
+    ) -> Iterator[tuple[Tensor, Tensor, int]]:
+        """One pass, the ``number``-th from 1, in a fresh random order; a step for each item.
+
+        ``rate`` is called with the number of the step since the run began. Gives each batch's
+        loss and number of right answers, still on the device (nothing in here waits for it), and
+        its size.
+        """
+        recipe, device = self.recipe, self.device
+        count = len(self.train)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
+        torch.manual_seed(self.seed * 1_000_003 + number)  # dropout draws from the global one
+        order = torch.randperm(count, generator=generator)
+        draws = Draws.make(
+            count,
+            generator,
+            recipe.flip,
+            recipe.vertical_flip,
+            recipe.shift,
+            self.colours,
+            device,
+        )
+        self.network.train()
+        done = 0
+        batches = self.train.batches(order, recipe.batch_size, device)
+        for step, (images, labels) in enumerate(batches, start=(number - 1) * self.steps):
+            images, added = draws.augment(images, slice(done, done + len(labels)))
+            done += len(labels)
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate(step)
+            with _autocast(device, self.precision):
+                logits = self.network(self.preparation(images, added))
+                loss = F.cross_entropy(
+                    logits.float(), labels, label_smoothing=recipe.label_smoothing
+                )
+            self.optimiser.zero_grad()
+            self.scaler.scale(loss).backward()
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
+            yield loss.detach(), (logits.detach().argmax(1) == labels).sum(), len(labels)
 
 
 def fit(
@@ -261,49 +283,31 @@ def fit(
         "measured on": data.held_out_name,
         "precision": precision,
     }
-    network.to(device, memory_format=torch.channels_last)
-    quick = pool_before_relu(network)
-    optimiser = _optimiser(network, recipe, device)
-    scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
+    trainer = Trainer(network, data.train, recipe, seed, device, precision)
+    held_out = data.held_out.to(device)
     history = History(data.held_out_name)
     if checkpoint is not None and Path(checkpoint).exists():
-        _resume(Path(checkpoint), this_run, network, optimiser, scaler, history)
+        _resume(Path(checkpoint), this_run, network, trainer, history)
 
-    train, held_out = data.train.to(device), data.held_out.to(device)
-    preparation = Preparation.of(recipe.scaling, data.train.sample_images()).to(device)
-    colours = None
-    if recipe.colour:
-        colours = recipe.colour * colour_directions(data.train.sample_images())
-    steps = -(-len(train) // recipe.batch_size)
     last = recipe.epochs if until is None else min(until, recipe.epochs)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         for epoch in range(len(history.rows) + 1, last + 1):
             start = time.perf_counter()
-            losses, right = _train_epoch(
-                quick,
-                optimiser,
-                scaler,
-                train,
-                recipe,
-                _rates(recipe, steps, history),
-                preparation,
-                colours,
-                precision,
-                epoch,
-                seed,
-                progress,
-            )
-            loss, accuracy = evaluate(quick, held_out, preparation, precision)
-            batch_losses = losses.tolist()
+            steps = trainer.epoch(epoch, _rates(recipe, trainer.steps, history))
+            if progress:
+                label = f"epoch {epoch}/{recipe.epochs}"
+                steps = tqdm(steps, desc=label, total=trainer.steps, leave=False)
+            losses, rights, sizes = zip(*steps, strict=True)
+            batch_losses = torch.stack(losses).tolist()  # the device is waited for here, once
+            loss, accuracy = evaluate(trainer.network, held_out, trainer.preparation, precision)
             _require_finite(batch_losses, loss, epoch, recipe.learning_rate)
-            sizes = torch.full_like(losses, recipe.batch_size)
-            sizes[-1] = len(train) - recipe.batch_size * (len(losses) - 1)
+            count = len(data.train)
             history.rows.append(
                 {
                     "epoch": epoch,
-                    "learning_rate": optimiser.param_groups[0]["lr"],
-                    "train_loss": float((losses * sizes).sum() / len(train)),
-                    "train_accuracy": 100 * right.item() / len(train),
+                    "learning_rate": trainer.optimiser.param_groups[0]["lr"],
+                    "train_loss": sum(map(operator.mul, batch_losses, sizes)) / count,
+                    "train_accuracy": 100 * torch.stack(rights).sum().item() / count,
                     f"{data.held_out_name}_loss": loss,
                     f"{data.held_out_name}_accuracy": accuracy,
                     "seconds": round(time.perf_counter() - start, 3),
@@ -321,8 +325,8 @@ def fit(
                         "history": history.rows,
                         "batches": history.batches,
                         "network": network.state_dict(),
-                        "optimiser": optimiser.state_dict(),
-                        "scaler": scaler.state_dict(),
+                        "optimiser": trainer.optimiser.state_dict(),
+                        "scaler": trainer.scaler.state_dict(),
                     },
                 )
     network.eval()
@@ -352,8 +356,7 @@ def _resume(
     path: Path,
     this_run: dict[str, Any],
     network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
+    trainer: Trainer,
     history: History,
 ) -> None:
     stored = checkpoints.load(path)
@@ -369,7 +372,7 @@ def _resume(
             "start anew, or name another file"
         )
     network.load_state_dict(stored["network"])
-    optimiser.load_state_dict(stored["optimiser"])
-    scaler.load_state_dict(stored["scaler"])
+    trainer.optimiser.load_state_dict(stored["optimiser"])
+    trainer.scaler.load_state_dict(stored["scaler"])
     history.rows.extend(stored["history"])
     history.batches.extend(stored["batches"])

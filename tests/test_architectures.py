@@ -177,7 +177,7 @@ OTHER_VALUES = {
         "across": "space",
     },
     ReLU("x"): {"name": "y"},
-    Dropout("x"): {"name": "y", "p": 0.2},
+    Dropout("x"): {"name": "y", "p": 0.2, "at_test": True},
     Flatten("x"): {"name": "y"},
     Linear("x", 5): {"name": "y", "out_features": 6, "bias": False},
 }

@@ -620,7 +620,7 @@ def drawn(seed=0, count=500, **options):
 ALL = slice(None)
 
 
-@pytest.mark.parametrize("options", [{"flips": True}, {"pixels": 2}], ids=["flip", "shift"])
+@pytest.mark.parametrize("options", [{"flips": True}, {"vertical_flips": True}, {"pixels": 2}])
 def test_augmentation_follows_its_generator(batch, options):
     def augmented(seed):
         return drawn(seed, **options).augment(batch, ALL)[0]
@@ -639,9 +639,16 @@ def test_a_batch_gets_the_draws_of_its_own_images(batch):
         assert torch.equal(part, whole[which]) and torch.equal(part_colours, colours[which])
 
 
-def test_flip_mirrors_half_of_the_images_whole(batch):
-    flipped, colours = drawn(flips=True).augment(batch, ALL)
-    mirror = torch.from_numpy(batch.numpy()[:, :, :, ::-1].copy())
+@pytest.mark.parametrize(
+    ("wanted", "mirrored"),
+    [
+        ("flips", lambda images: images[:, :, :, ::-1]),
+        ("vertical_flips", lambda images: images[:, :, ::-1]),
+    ],
+)
+def test_flip_mirrors_half_of_the_images_whole(batch, wanted, mirrored):
+    flipped, colours = drawn(**{wanted: True}).augment(batch, ALL)
+    mirror = torch.from_numpy(mirrored(batch.numpy()).copy())
     kept = (flipped == batch).flatten(1).all(1)
     mirrored = (flipped == mirror).flatten(1).all(1)
     assert (kept ^ mirrored).all()
@@ -706,6 +713,14 @@ def test_a_colour_is_added_to_every_pixel_before_scaling(batch):
     added = preparation(batch, colours) - preparation(batch)
     expected = (2 * colours)[:, :, None, None].expand_as(added)  # half of full brightness is 1
     torch.testing.assert_close(added, expected, atol=1e-6, rtol=0)
+
+
+def test_images_are_brought_to_the_size_that_is_asked_for():
+    images = torch.tensor([[0, 255], [0, 255]], dtype=torch.uint8).view(1, 1, 2, 2)
+    scaled = Preparation.of("minus-one-to-one", images, size=4)(images)
+    # Bilinear, by hand: new centres stand at −0.25, 0.25, 0.75, 1.25 of the old columns.
+    assert scaled.shape == (1, 1, 4, 4)
+    torch.testing.assert_close(scaled[0, 0], torch.tensor([[-1, -0.5, 0.5, 1.0]]).expand(4, 4))
 
 
 def test_grey_images_have_no_colour_directions():

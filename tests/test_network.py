@@ -20,6 +20,7 @@ from alexnet_course.layers import (
     SpecError,
 )
 from alexnet_course.network import build, make_module
+from alexnet_course.recipes import FirstWeights
 from alexnet_course.training import pool_before_relu
 
 
@@ -287,3 +288,52 @@ def test_a_name_that_modules_use_themselves_is_refused_by_name(name):
     clash = Architecture("clash", (3, 8, 8), (Conv(name, 4, kernel=3),))
     with pytest.raises(SpecError, match=f"'{name}'.*choose another"):
         build(clash)
+
+
+# First weights
+
+
+PAPER = FirstWeights(0.01, stds={"conv3": 0.03}, biases={"conv2": 1.0, "fc6": 1.0})
+PAPER_TWO_CONV = FirstWeights(0.01, biases={"conv2": 1.0})
+
+
+def test_first_weights_have_the_deviations_and_biases_that_are_asked_for():
+    network = build(ARCHITECTURES["five-conv-32"], 0, PAPER)
+    for name, std, bias in (("conv1", 0.01, 0), ("conv3", 0.03, 0), ("fc6", 0.01, 1)):
+        module = getattr(network, name)
+        assert module.weight.std().item() == pytest.approx(std, rel=0.05)
+        assert abs(module.weight.mean().item()) < std / 20
+        assert (module.bias == bias).all()
+
+
+def test_he_weights_keep_the_size_of_activations_through_relu_layers():
+    network = build(ARCHITECTURES["five-conv-32"], 0, FirstWeights("he"))
+    for name, inputs in (("conv2", 64 * 25), ("fc7", 4096)):
+        std = getattr(network, name).weight.std().item()
+        assert std == pytest.approx((2 / inputs) ** 0.5, rel=0.02)
+        assert (getattr(network, name).bias == 0).all()
+
+
+def test_first_weights_follow_the_seed():
+    tiny = ARCHITECTURES["two-conv"]
+    one, same, other = (build(tiny, seed, PAPER_TWO_CONV).conv1.weight for seed in (0, 0, 1))
+    assert torch.equal(one, same) and not torch.equal(one, other)
+
+
+def test_first_weights_for_a_layer_that_is_not_there_are_refused():
+    with pytest.raises(ValueError, match=r"given for conv9, relu1, but two-conv has .*conv1"):
+        build(
+            ARCHITECTURES["two-conv"], 0, FirstWeights("he", stds={"relu1": 1}, biases={"conv9": 1})
+        )
+
+
+def test_first_weights_allow_layers_without_biases():
+    architecture = ARCHITECTURES["two-conv"].replace("conv1", bias=False)
+    assert build(architecture, 0, FirstWeights("he", bias=0.5)).conv1.bias is None
+
+
+def test_lasting_dropout_drops_in_eval_mode_too():
+    x = torch.ones(1, 1000)
+    for at_test, kept in ((False, 1000), (True, 500)):
+        layer = make_module(Dropout("dropout", 0.5, at_test=at_test), (1000,)).eval()
+        assert abs((layer(x) != 0).sum().item() - kept) < 100

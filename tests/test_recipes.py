@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from alexnet_course.config import digest
-from alexnet_course.recipes import PUBLISHED, RECIPES, Recipe
+from alexnet_course.recipes import FirstWeights, Recipe
 
 PLAIN = Recipe("plain", epochs=2, batch_size=4, learning_rate=0.1)
 
@@ -50,18 +50,6 @@ def test_all_broken_rules_are_named_at_once():
         replace(PLAIN, epochs=0, learning_rate=0)
 
 
-def test_published_has_the_tutorials_figures():
-    assert (PUBLISHED.optimiser, PUBLISHED.learning_rate, PUBLISHED.momentum) == ("sgd", 0.1, 0)
-    assert (PUBLISHED.batch_size, PUBLISHED.epochs, PUBLISHED.weight_decay) == (64, 20, 0)
-    assert (PUBLISHED.schedule, PUBLISHED.scaling) == ("constant", "minus-one-to-one")
-    assert not PUBLISHED.flip and PUBLISHED.shift == 0
-
-
-def test_every_recipe_says_where_it_comes_from():
-    assert PUBLISHED in RECIPES.values()
-    assert all(recipe.source for recipe in RECIPES.values())
-
-
 def test_a_source_changes_no_digest_and_a_setting_does():
     assert digest(replace(PLAIN, source="a book")) == digest(PLAIN)
     assert digest(replace(PLAIN, shift=1)) != digest(PLAIN)
@@ -91,3 +79,29 @@ def test_warmup_moves_the_peak():
     rates = [recipe.rate(step, 50) for step in range(50)]
     assert rates.index(max(rates)) == 30
     assert rates[:31] == sorted(rates[:31]) and rates[30:] == sorted(rates[30:], reverse=True)
+
+
+def test_a_plateau_drops_the_rate_by_ten_each_time_nothing_improves_for_patience_epochs():
+    recipe = replace(PLAIN, schedule="plateau", patience=2)
+    # Best 50 after the second epoch; 49, 50 are no improvement: drop. 51 is; 51, 40: drop.
+    accuracies = [40, 50, 49, 50, 51, 51, 40]
+    rates = [recipe.rate_after(accuracies[:epochs]) for epochs in range(len(accuracies) + 1)]
+    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.001])
+
+
+def test_a_plateau_drops_three_times_in_all():
+    recipe = replace(PLAIN, schedule="plateau", patience=1)
+    assert recipe.rate_after([50] + [10] * 20) == pytest.approx(0.1 / 1000)
+
+
+def test_a_plateau_has_no_rate_by_step():
+    with pytest.raises(ValueError, match="use rate_after"):
+        replace(PLAIN, schedule="plateau").rate(0, 10)
+
+
+@pytest.mark.parametrize("std", [-0.1, "xavier", float("nan")])
+def test_a_deviation_of_first_weights_is_a_number_or_he(std):
+    with pytest.raises(ValueError, match="std must be a number, at least 0, or 'he'"):
+        FirstWeights(std)
+    with pytest.raises(ValueError, match="std must be a number, at least 0, or 'he'"):
+        FirstWeights(0.01, stds={"conv1": std})

@@ -342,7 +342,7 @@ def test_divergence_in_the_very_last_step_is_seen_by_the_held_out_loss(train, fr
 
 
 def test_an_unknown_precision_is_refused(train):
-    with pytest.raises(ValueError, match="'float64': choose 'auto' or one of .*'float32'"):
+    with pytest.raises(ValueError, match=r"'float64': choose 'auto' or one of .*'float32'"):
         train(precision="float64")
 
 

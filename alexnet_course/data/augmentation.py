@@ -11,9 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def flip(images: Tensor, mirrored: Tensor) -> Tensor:
-    """Mirror left to right the images for which ``mirrored`` (bool ``[N]``) is true."""
-    return torch.where(mirrored[:, None, None, None], images.flip(3), images)
+def flip(images: Tensor, mirrored: Tensor, upside_down: bool = False) -> Tensor:
+    """Mirror left to right the images for which ``mirrored`` (bool ``[N]``) is true.
+
+    With ``upside_down``, top to bottom: right for satellite images, wrong for faces.
+    """
+    axis = 2 if upside_down else 3
+    return torch.where(mirrored[:, None, None, None], images.flip(axis), images)
 
 
 def shift(images: Tensor, pixels: int, offsets: Tensor) -> Tensor:
@@ -52,13 +56,14 @@ def colour_directions(images: Tensor) -> Tensor:
 class Draws:
     """One epoch's random draws, an entry for each image in the order of training.
 
-    ``mirrored``: bool ``[N]``; ``offsets``: int64 ``[N, 2]`` in pixels, see :func:`shift`;
-    ``colours``: float ``[N, 3]``, added to the channels in units of full brightness. ``None``
-    where a recipe does not ask for it.
+    ``mirrored`` and ``upside_down``: bool ``[N]``; ``offsets``: int64 ``[N, 2]`` in pixels, see
+    :func:`shift`; ``colours``: float ``[N, 3]``, added to the channels in units of full
+    brightness. ``None`` where a recipe does not ask for it.
     """
 
     pixels: int
     mirrored: Tensor | None
+    upside_down: Tensor | None
     offsets: Tensor | None
     colours: Tensor | None
 
@@ -68,27 +73,36 @@ class Draws:
         count: int,
         generator: torch.Generator,
         flips: bool = False,
+        vertical_flips: bool = False,
         pixels: int = 0,
         colours: Tensor | None = None,
         device: torch.device | str = "cpu",
     ) -> "Draws":
-        """Draw for ``count`` images: a flip with probability one half, a shift by up to
+        """Draw for ``count`` images: flips, each with probability one half, a shift by up to
         ``pixels`` each way, and a colour: normal draws times ``colours`` (``[3, 3]``, columns).
         """
-        mirrored = torch.rand(count, generator=generator) < 0.5 if flips else None
+        mirrored, upside_down = (
+            torch.rand(count, generator=generator) < 0.5 if wanted else None
+            for wanted in (flips, vertical_flips)
+        )
         offsets = (
             torch.randint(0, 2 * pixels + 1, (count, 2), generator=generator) if pixels else None
         )
         added = (
             torch.randn(count, 3, generator=generator) @ colours.T if colours is not None else None
         )
-        drawn = (None if part is None else part.to(device) for part in (mirrored, offsets, added))
+        drawn = (
+            None if part is None else part.to(device)
+            for part in (mirrored, upside_down, offsets, added)
+        )
         return cls(pixels, *drawn)
 
     def augment(self, images: Tensor, which: slice) -> tuple[Tensor, Tensor | None]:
         """``images`` (uint8), flipped and shifted by the draws ``which``, and their colours."""
         if self.mirrored is not None:
             images = flip(images, self.mirrored[which])
+        if self.upside_down is not None:
+            images = flip(images, self.upside_down[which], upside_down=True)
         if self.offsets is not None:
             images = shift(images, self.pixels, self.offsets[which])
         return images, None if self.colours is None else self.colours[which]
@@ -99,31 +113,39 @@ class Preparation:
     """Scales uint8 images to what the network gets: ``(pixel / 255 − mean) / std`` by channel.
 
     ``mean`` and ``std`` are float tensors ``[1, channels, 1, 1]``, in units of full brightness.
+    With ``size``, images are then brought to ``size`` × ``size`` pixels, bilinearly.
     """
 
     mean: Tensor
     std: Tensor
+    size: int | None = None
 
     @classmethod
-    def of(cls, scaling: str, images: Tensor) -> "Preparation":
+    def of(cls, scaling: str, images: Tensor, size: int | None = None) -> "Preparation":
         """``"minus-one-to-one"``, or ``"per-channel"``: mean 0 and deviation 1 over ``images``."""
         channels = images.shape[1]
         if scaling == "minus-one-to-one":
             half = torch.full((1, channels, 1, 1), 0.5)
-            return cls(half, half)
+            return cls(half, half, size)
         if scaling == "per-channel":
-            stats = [torch.std_mean(images[:, c].float() / 255) for c in range(channels)]
-            std, mean = (torch.stack(part).view(1, channels, 1, 1) for part in zip(*stats))
-            return cls(mean, std.clamp_min(1 / 255))
+            counts = torch.stack(
+                [images[:, c].flatten().bincount(minlength=256) for c in range(channels)]
+            )
+            shares = counts.double() / counts.sum(1, keepdim=True)
+            levels = torch.arange(256, device=images.device).double() / 255
+            mean = (shares * levels).sum(1, keepdim=True)
+            std = (shares * (levels - mean) ** 2).sum(1).sqrt().clamp_min(1 / 255)
+            mean, std = (x.float().view(1, channels, 1, 1) for x in (mean, std))
+            return cls(mean, std, size)
         raise ValueError(
             f"scaling {scaling!r} is unknown; choose 'minus-one-to-one' or 'per-channel'"
         )
 
     def to(self, device: torch.device) -> "Preparation":
-        return Preparation(self.mean.to(device), self.std.to(device))
+        return Preparation(self.mean.to(device), self.std.to(device), self.size)
 
     def __call__(self, images: Tensor, colours: Tensor | None = None) -> Tensor:
-        """uint8 ``[N, C, H, W]`` to float32 of the same shape, channels last in memory.
+        """uint8 ``[N, C, H, W]`` to float32, channels last in memory.
 
         ``colours`` (``[N, C]``, in units of full brightness) are added first: see :class:`Draws`.
         """
@@ -131,4 +153,6 @@ class Preparation:
         if colours is not None:
             brightness = brightness + colours[:, :, None, None]
         scaled = (brightness - self.mean) / self.std
+        if self.size is not None:
+            scaled = F.interpolate(scaled, size=(self.size, self.size), mode="bilinear")
         return scaled.contiguous(memory_format=torch.channels_last)

@@ -4,21 +4,40 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
-class Split:
-    """``images``: uint8 ``[N, channels, height, width]``; ``labels``: int64 ``[N]``."""
+class Labelled:
+    """What has ``labels`` (int64 ``[N]``), one for each of its images."""
 
-    images: Tensor
     labels: Tensor
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def first_of_each_class(self, count: int) -> Tensor:
+        """A boolean mask ``[N]`` of the first ``count`` images of every class."""
+        mask = torch.zeros(len(self), dtype=torch.bool)
+        for label in self.labels.unique():
+            places = (self.labels == label).nonzero().flatten()
+            if len(places) < count:
+                raise ValueError(
+                    f"class {int(label)} has {len(places)} images; {count} were asked for"
+                )
+            mask[places[:count]] = True
+        return mask
+
+
+@dataclass(frozen=True)
+class Split(Labelled):
+    """``images``: uint8 ``[N, channels, height, width]``; ``labels``: int64 ``[N]``."""
+
+    images: Tensor
+    labels: Tensor
 
     def __getitem__(self, which: Tensor | slice) -> "Split":
         return Split(self.images[which], self.labels[which])
@@ -53,17 +72,10 @@ class Split:
             torch.from_numpy(np.asarray(labels, dtype=np.int64)[order]),
         )
 
-    def first_of_each_class(self, count: int) -> Tensor:
-        """A boolean mask ``[N]`` of the first ``count`` images of every class."""
-        mask = torch.zeros(len(self), dtype=torch.bool)
-        for label in self.labels.unique():
-            places = (self.labels == label).nonzero().flatten()
-            if len(places) < count:
-                raise ValueError(
-                    f"class {int(label)} has {len(places)} images; {count} were asked for"
-                )
-            mask[places[:count]] = True
-        return mask
+    def update_digest(self, total: Any) -> None:
+        """Add all pixels, then all labels, to ``total``."""
+        total.update(self.images.contiguous().numpy())
+        total.update(self.labels.contiguous().numpy())
 
 
 @dataclass(frozen=True)
@@ -110,11 +122,10 @@ class ImageData:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all pixels and labels, in canonical order."""
+        """SHA-256 of all pixels and labels, in their order."""
         total = hashlib.sha256()
         for split in (self.train, self.held_out):
-            total.update(split.images.contiguous().numpy())
-            total.update(split.labels.contiguous().numpy())
+            split.update_digest(total)
         return total.hexdigest()
 
     def __repr__(self) -> str:

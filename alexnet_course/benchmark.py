@@ -1,0 +1,272 @@
+"""How fast a network trains here: the published loop, ours and a ceiling, side by side.
+
+``python -m alexnet_course benchmark`` takes turns: a large matrix product, the published loop, the
+course's, a few seconds each, and again. A machine that slows down for a while then slows all
+three, and the ratios stand.
+"""
+
+import json
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from alexnet_course.arithmetic import training_operations
+from alexnet_course.checkpoints import write_atomically
+from alexnet_course.data import ImageData, cifar10
+from alexnet_course.experiments import mean_interval
+from alexnet_course.network import build
+from alexnet_course.provenance import RECORDED, environment
+from alexnet_course.recipes import TRAINED_WELL
+from alexnet_course.training import Trainer, best_device, best_precision
+from alexnet_course.tutorials import published_steps, tutorial
+
+WARM_UP_STEPS = 3
+SIDES = {"cpu": 2048, "cuda": 8192, "mps": 4096}  # of the matrices of the ceiling
+
+
+def our_trainer(name: str, data: ImageData, device: torch.device, precision: str) -> Trainer:
+    """The course's loop on the tutorial's network, by our recipe (else by the published one)."""
+    chosen = tutorial(name)
+    recipe = TRAINED_WELL.get(name, chosen.recipe)
+    network = build(chosen.architecture, 0, recipe.first_weights)
+    return Trainer(network, data.train, recipe, 0, device, precision)
+
+
+def our_steps(trainer: Trainer) -> Iterator[int]:
+    """Train epoch after epoch without end; gives each batch's size."""
+    epoch = 0
+    while True:
+        epoch += 1
+        for _, _, size in trainer.epoch(epoch, lambda step: trainer.recipe.learning_rate):
+            yield size
+
+
+def wait_for(device: torch.device) -> None:
+    """Return when everything that was asked of ``device`` is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def images_per_second(steps: Iterator[int], seconds: float, device: torch.device) -> float:
+    """Take steps for ``seconds``, at least two, or until there are no more; images a second."""
+    wait_for(device)
+    start = time.perf_counter()
+    images = 0
+    for taken, size in enumerate(steps, start=1):
+        images += size
+        if taken >= 2 and time.perf_counter() - start >= seconds:
+            break
+    wait_for(device)
+    return images / (time.perf_counter() - start)
+
+
+def matrix_product(device: torch.device, precision: str) -> Callable[[float], float]:
+    """A function of seconds that multiplies square matrices so long, and gives GFLOP/s."""
+    side = SIDES[device.type]
+    left, right = (
+        torch.randn(side, side, device=device, dtype=getattr(torch, precision)) for _ in range(2)
+    )
+    left @ right  # the first call prepares
+
+    def measure(seconds: float) -> float:
+        wait_for(device)
+        start = time.perf_counter()
+        count = 0
+        while time.perf_counter() - start < seconds:
+            left @ right
+            wait_for(device)
+            count += 1
+        return 2 * side**3 * count / (time.perf_counter() - start) / 1e9
+
+    return measure
+
+
+def benchmark(
+    name: str,
+    data: ImageData,
+    device: torch.device,
+    precision: str,
+    rounds: int = 5,
+    seconds: float = 3.0,
+) -> dict[str, Any]:
+    """Measure one tutorial's network; gives a record of plain data.
+
+    ``published`` and ``ours`` are images a second, ``ceiling`` GFLOP/s, one number a round;
+    ``memory`` is in bytes (:func:`peak_memory`), and ``profile`` the share of the time of each
+    kind of operation in our loop.
+    """
+    chosen = tutorial(name)
+    trainer = our_trainer(name, data, device, precision)
+    loops = {"published": published_steps(chosen, data.train, device), "ours": our_steps(trainer)}
+    for steps in loops.values():
+        for _ in range(WARM_UP_STEPS):
+            next(steps)
+    ceiling = matrix_product(device, precision)
+    measured: dict[str, list[float]] = {"ceiling": [], "published": [], "ours": []}
+    for _ in range(rounds):
+        measured["ceiling"].append(round(ceiling(seconds / 2), 2))
+        for loop, steps in loops.items():
+            measured[loop].append(round(images_per_second(steps, seconds, device), 2))
+    return {
+        "tutorial": name,
+        "images": data.name,
+        "operations_per_image": training_operations(chosen.architecture),
+        **measured,
+        "batch_sizes": {"published": chosen.recipe.batch_size, "ours": trainer.recipe.batch_size},
+        "memory": {loop: peak_memory(loop, name, device, precision) for loop in loops},
+        "profile": profile(loops["ours"], device),
+    }
+
+
+def summary(record: dict[str, Any]) -> dict[str, float]:
+    """Mean and half-width of the 95 % interval over the rounds, of speeds and ratios.
+
+    ``ratio`` is ours over the published loop, round by round; ``share`` the per cent of the
+    ceiling's operations that our loop does.
+    """
+    operations = record["operations_per_image"]
+    pairs = zip(record["ours"], record["published"], record["ceiling"], strict=True)
+    ratios, shares = zip(
+        *((o / p, 100 * o * operations / (c * 1e9)) for o, p, c in pairs), strict=True
+    )
+    values = {
+        "published": record["published"],
+        "ours": record["ours"],
+        "ceiling": record["ceiling"],
+        "ratio": ratios,
+        "share": shares,
+    }
+    result = {}
+    for key, numbers in values.items():
+        result[key], result[f"{key}_half_width"] = mean_interval(numbers)
+    return result
+
+
+def profile(steps: Iterator[int], device: torch.device, count: int = 3) -> dict[str, float]:
+    """Per cent of the time of ``count`` steps by kind of operation, the largest eight and the rest.
+
+    Names are PyTorch's own; on a GPU its own time counts, not the processor's.
+    """
+    from torch.profiler import ProfilerActivity
+    from torch.profiler import profile as watch
+
+    on_gpu = device.type == "cuda"
+    activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if on_gpu else [])
+    with watch(activities=activities) as seen:
+        for _ in range(count):
+            next(steps)
+        wait_for(device)
+    times = {
+        event.key: event.self_device_time_total if on_gpu else event.self_cpu_time_total
+        for event in seen.key_averages()
+    }
+    total = sum(times.values())
+    shares = {key: 100 * t / total for key, t in sorted(times.items(), key=lambda x: -x[1])[:8]}
+    shares["everything else"] = 100 - sum(shares.values())
+    return {key: round(share, 1) for key, share in shares.items()}
+
+
+def peak_memory(loop: str, name: str, device: torch.device, precision: str) -> int | None:
+    """Peak bytes while ``loop`` takes a few steps in a process of its own.
+
+    On a GPU what PyTorch held there; on the CPU the whole process, Python and all images
+    included. ``None`` where the system does not say (only Linux does, for the CPU).
+    """
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    arguments = (sender, loop, name, device.type, precision, torch.get_num_threads())
+    process = context.Process(target=_measure_memory, args=arguments)
+    process.start()
+    sender.close()
+    try:
+        return receiver.recv()
+    finally:
+        process.join()
+
+
+def _measure_memory(sender, loop: str, name: str, kind: str, precision: str, threads: int) -> None:
+    torch.set_num_threads(threads)
+    device = torch.device(kind)
+    data = cifar10(quiet=True)
+    if kind == "cpu" and not _forget_peak():
+        sender.send(None)
+        return
+    if loop == "published":
+        steps = published_steps(tutorial(name), data.train, device)
+    else:
+        steps = our_steps(our_trainer(name, data, device, precision))
+    for _ in range(WARM_UP_STEPS):
+        next(steps)
+    sender.send(torch.cuda.max_memory_allocated() if kind == "cuda" else _peak_of_process())
+
+
+def _forget_peak() -> bool:
+    """Let Linux count the highest memory of this process anew; false where that cannot be."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
+def _peak_of_process() -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    kibibytes = next(line.split()[1] for line in lines if line.startswith("VmHWM"))
+    return 1024 * int(kibibytes)
+
+
+def text(record: dict[str, Any]) -> str:
+    """What a reader of the terminal is told about one record."""
+    s = summary(record)
+
+    def pm(key: str, digits: int) -> str:
+        return f"{s[key]:,.{digits}f} ± {s[key + '_half_width']:,.{digits}f}"
+
+    memory = {
+        loop: "unknown" if size is None else f"{size / 2**20:,.0f} MiB"
+        for loop, size in record["memory"].items()
+    }
+    return (
+        f"{record['tutorial']} on {record['hardware']}, {record['precision']}\n"
+        f"  published loop  {pm('published', 0)} images/s, {memory['published']}\n"
+        f"  ours            {pm('ours', 0)} images/s, {memory['ours']}\n"
+        f"  ours / published  {pm('ratio', 2)}\n"
+        f"  matrix product  {pm('ceiling', 0)} GFLOP/s; ours does {pm('share', 0)} % of it\n"
+        "  where our time goes: "
+        + ", ".join(f"{key} {share:.0f} %" for key, share in record["profile"].items())
+    )
+
+
+def run_benchmark(
+    names: list[str],
+    rounds: int = 5,
+    seconds: float = 3.0,
+    precision: str = "auto",
+    folder: Path = RECORDED,
+) -> None:
+    """Measure, print and store each tutorial's network, in ``<folder>/benchmark/``."""
+    data = cifar10()
+    device = best_device()
+    if precision == "auto":
+        precision = best_precision(device)
+    for name in names:
+        record = environment(device.type, precision)
+        record["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
+        record |= benchmark(name, data, device, precision, rounds, seconds)
+        print(text(record), flush=True)
+        path = folder / "benchmark" / f"{name}-{device.type}.json"
+        store(path, record)
+
+
+def store(path: Path, record: dict[str, Any]) -> None:
+    """Write a record as JSON, all or nothing, and say where."""
+    content = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda file: file.write(content.encode()))
+    print(f"stored in {path}")

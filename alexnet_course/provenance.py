@@ -1,0 +1,53 @@
+"""What code ran, by which command and on what: the part of a manifest that any run shares."""
+
+import platform
+import shlex
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+def environment(device: str, precision: str) -> dict[str, Any]:
+    """Command, commit, device, hardware, precision and versions of this process."""
+
+    packages = ("torch", "numpy", "pandas")
+    return {
+        "command": shlex.join(["python", "-m", "alexnet_course", *sys.argv[1:]]),
+        "commit": _commit(),
+        "device": device,
+        "hardware": hardware(device),
+        "precision": precision,
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in packages},
+    }
+
+
+def hardware(device: str) -> str:
+    """The GPU's name, or the processor's with the number of threads that PyTorch uses."""
+    import torch
+
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return f"{_processor()}, {torch.get_num_threads()} threads"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(x.split(":", 1)[1].strip() for x in lines if x.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _commit() -> str:
+    """The commit of the code that runs, marked where files differ from it."""
+    try:
+        git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40"]
+        return subprocess.run(
+            [*git, "--dirty=, with changes"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown (not run from a git checkout)"

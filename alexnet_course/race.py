@@ -1,0 +1,114 @@
+"""Time to a tutorial's best test accuracy: its own loop and recipe against ours."""
+
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alexnet_course.benchmark import WARM_UP_STEPS, images_per_second, store
+from alexnet_course.data import cifar10
+from alexnet_course.data.folders import cache_folder
+from alexnet_course.experiments import (
+    EXPERIMENTS,
+    Experiment,
+    manifests,
+    mean_interval,
+    recorded,
+    run,
+)
+from alexnet_course.provenance import RECORDED, environment, hardware
+from alexnet_course.training import best_device, best_precision
+from alexnet_course.tutorials import published_steps, tutorial
+
+
+def races() -> list[str]:
+    """The tutorials that can be raced: those with a best accuracy and a short recipe of ours."""
+    return [name.removesuffix("-race") for name in EXPERIMENTS if name.endswith("-race")]
+
+
+def run_race(
+    name: str, limit: float = 120.0, precision: str = "auto", folder: Path = RECORDED
+) -> dict[str, Any]:
+    """Run both sides on this machine, print and store the outcome; gives the record.
+
+    Ours: the whole runs of the experiment ``<name>-race``, measuring included, every seed; runs
+    that were recorded on the same hardware are taken as they are. Published: the document's own
+    loop, timed over an epoch or ``limit`` seconds, times the epochs after which the document
+    reports its best accuracy; its test passes are not counted.
+
+    Raises :class:`KeyError` for a network without a race.
+    """
+    if name not in races():
+        raise KeyError(f"there is no race for {name!r}; choose one of {', '.join(races())}")
+    chosen, trial = tutorial(name), EXPERIMENTS[f"{name}-race"]
+    device = best_device()
+    if precision == "auto":
+        precision = best_precision(device)
+    place = _runs_folder(trial, folder, hardware(device.type), precision)
+    run(trial, folder=place, precision=precision)
+    by_seed = recorded(trial.name, place).groupby("seed")
+    last, seconds = by_seed.last(), by_seed["seconds"].sum()
+    accuracy, half_width = mean_interval(last["test_accuracy"])
+    ours = float(seconds.mean())
+
+    train = cifar10(quiet=True).train
+    steps = published_steps(chosen, train, device)
+    for _ in range(WARM_UP_STEPS):
+        next(steps)
+    start = time.perf_counter()
+    speed = images_per_second(_at_most(steps, len(train)), limit, device)
+    timed = time.perf_counter() - start
+    published = chosen.epoch * len(train) / speed
+    record = environment(device.type, precision) | {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "tutorial": name,
+        "best_published_accuracy": chosen.best,
+        "published_epochs": chosen.epoch,
+        "published_images_per_second": round(speed, 2),
+        "published_seconds_timed": round(timed, 1),
+        "published_seconds": round(published, 3),
+        "published_is_extrapolated": True,
+        "our_epochs": int(last["epoch"].max()),
+        "our_seeds": [int(seed) for seed in last.index],
+        "our_accuracies": [float(value) for value in last["test_accuracy"]],
+        "our_seconds": [float(value) for value in seconds],
+        "reached": bool(accuracy >= chosen.best),
+        "times_sooner": round(published / ours, 2),
+    }
+    interval = f" ± {half_width:.2f}" if len(last) > 1 else " (one seed)"
+    verdict = "reaches" if record["reached"] else "does NOT reach"
+    print(
+        f"{name} on {record['hardware']}, {precision}\n"
+        f"  published: {chosen.best} % after {chosen.epoch} epochs, {published:,.0f} s "
+        f"(extrapolated: {timed:,.0f} s were timed, {speed:,.0f} images/s)\n"
+        f"  ours: {accuracy:.2f}{interval} % after {record['our_epochs']} epochs, {ours:,.0f} s; "
+        f"{verdict} {chosen.best} %\n"
+        f"  {record['times_sooner']:.1f} times sooner"
+    )
+    store(folder / "race" / f"{name}-{device.type}.json", record)
+    return record
+
+
+def _runs_folder(trial: Experiment, folder: Path, machine: str, precision: str) -> Path:
+    """``folder`` if its runs of ``trial`` were made on this hardware, or none were; else a
+    folder of this hardware's own in the cache: seconds of another machine say nothing here.
+    """
+    try:
+        made_on = {(m["hardware"], m["precision"]) for m in manifests(trial.name, folder)}
+    except FileNotFoundError:
+        return folder
+    if made_on == {(machine, precision)}:
+        return folder
+    return cache_folder() / "race" / re.sub(r"\W+", "-", f"{machine} {precision}")
+
+
+def _at_most(steps: Iterator[int], images: int) -> Iterator[int]:
+    """Steps until ``images`` have been trained on; then none for the rest of the time."""
+    done = 0
+    for size in steps:
+        done += size
+        yield size
+        if done >= images:
+            return

@@ -1,0 +1,163 @@
+"""What is counted and divided, by hand; clocks are replaced, since no test may time anything."""
+
+import json
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from alexnet_course import benchmark as module
+from alexnet_course import race as race_module
+from alexnet_course.__main__ import main
+from alexnet_course.architectures import ARCHITECTURES
+from alexnet_course.arithmetic import training_operations
+from alexnet_course.benchmark import images_per_second, profile, summary, text
+from alexnet_course.experiments import Arm, Experiment
+from alexnet_course.network import build
+from alexnet_course.recipes import Recipe
+from alexnet_course.tutorials import Tutorial
+
+CPU = torch.device("cpu")
+
+
+class Clock:
+    """Each step takes ``seconds`` on it."""
+
+    def __init__(self, seconds):
+        self.now, self.seconds = 0.0, seconds
+
+    def steps(self, sizes):
+        for size in sizes:
+            self.now += self.seconds
+            yield size
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    def start(seconds):
+        clock = Clock(seconds)
+        monkeypatch.setattr(module.time, "perf_counter", lambda: clock.now)
+        return clock
+
+    return start
+
+
+@pytest.mark.parametrize("name", ["two-conv", "adam-augmented", "torchvision"])
+def test_training_operations_are_what_pytorch_counts(name):
+    architecture = ARCHITECTURES[name]
+    network = build(architecture, seed=0)
+    images = torch.randn(2, *architecture.input_shape)
+    with FlopCounterMode(display=False) as counter:
+        F.cross_entropy(network(images), torch.tensor([0, 1])).backward()
+    assert counter.get_total_flops() == 2 * training_operations(architecture)
+
+
+def test_training_operations_of_two_conv_by_hand():
+    conv1, conv2 = 64 * 75 * 28 * 28, 64 * 64 * 25 * 9 * 9
+    linear = 1024 * 384 + 384 * 192 + 192 * 10
+    assert training_operations(ARCHITECTURES["two-conv"]) == (4 * conv1 + 6 * conv2 + 6 * linear)
+
+
+def test_images_per_second_counts_until_the_time_is_over(clock):
+    # 0.5 s a step: the sixth ends at 3 s. Six steps of 10 images in 3 s.
+    assert images_per_second(clock(0.5).steps([10] * 100), 3, CPU) == 20
+
+
+def test_at_least_two_steps_are_taken(clock):
+    assert images_per_second(clock(10).steps([30, 50, 70]), 1, CPU) == 80 / 20
+
+
+def test_a_loop_that_ends_is_timed_to_its_end(clock):
+    assert images_per_second(clock(2).steps([30, 50, 70]), 100, CPU) == 150 / 6
+
+
+def test_summary_by_hand():
+    record = {
+        "operations_per_image": 1e9,
+        "published": [10, 20],
+        "ours": [30, 40],
+        "ceiling": [100, 100],
+    }
+    s = summary(record)
+    assert (s["published"], s["ours"], s["ceiling"]) == (15, 35, 100)
+    assert s["ratio"] == 2.5 and s["share"] == pytest.approx(35)
+    assert s["ratio_half_width"] == pytest.approx(12.706 * 0.5, rel=1e-4)  # t with one degree
+
+
+def test_profile_shares_add_up_and_name_the_work():
+    def steps():
+        weights = torch.randn(300, 300)
+        while True:
+            weights @ weights
+            yield 1
+
+    shares = profile(steps(), CPU)
+    assert sum(shares.values()) == pytest.approx(100, abs=0.5)
+    assert max(shares, key=shares.get) == "aten::mm"
+
+
+@pytest.fixture
+def small(tiny, tiny_data, monkeypatch):
+    """A tutorial of the tiny network, its data, and a race of two seeds that it can be run in."""
+    recipe = Recipe("published", epochs=2, batch_size=8, learning_rate=0.02)
+    small = Tutorial(tiny, recipe, module.tutorial("two-conv").prepare, best=50.0, epoch=2)
+    monkeypatch.setitem(module.tutorial.__globals__["TUTORIALS"], "small", small)
+    trial = Experiment("small-race", "How soon?", {"ours": Arm(tiny, recipe)}, seeds=(0, 1))
+    monkeypatch.setitem(race_module.EXPERIMENTS, "small-race", trial)
+    data = tiny_data.__class__(**{**vars(tiny_data), "name": "CIFAR-10"})
+    for place in ("alexnet_course.benchmark", "alexnet_course.race", "alexnet_course.data"):
+        monkeypatch.setattr(f"{place}.cifar10", lambda **options: data)
+    monkeypatch.setattr(module, "peak_memory", lambda *arguments: 2**20)
+    return small
+
+
+def test_benchmark_stores_and_prints_a_record(small, tmp_path, capsys):
+    options = ["--rounds", "2", "--seconds", "0.01", "--out", str(tmp_path)]
+    assert main(["benchmark", "small", *options]) == 0
+    record = json.loads((tmp_path / "benchmark" / "small-cpu.json").read_text())
+    assert record["tutorial"] == "small" and record["images"] == "CIFAR-10"
+    assert all(len(record[key]) == 2 for key in ("ceiling", "published", "ours"))
+    assert all(number > 0 for key in ("ceiling", "published", "ours") for number in record[key])
+    assert {"command", "commit", "hardware", "precision", "versions", "finished"} <= record.keys()
+    out = capsys.readouterr().out
+    assert text(record) in out and "1 MiB" in out
+
+
+def test_memory_is_measured_in_a_process_of_its_own(monkeypatch):
+    monkeypatch.setenv("ALEXNET_COURSE_CIFAR10", "stand-in")
+    held = torch.ones(300_000_000 // 4)  # 300 MB in this process, which must not count there
+    size = module.peak_memory("ours", "two-conv", CPU, "float32")
+    assert size is None or 100e6 < size < 100e6 + 1.5e9
+    del held
+
+
+def test_race_compares_whole_runs_with_the_published_epochs(small, tmp_path, capsys):
+    assert main(["race", "small", "--seconds", "0.01", "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    record = json.loads((tmp_path / "race" / "small-cpu.json").read_text())
+    assert record["our_seeds"] == [0, 1] and record["our_epochs"] == 2
+    published = 2 * 30 / record["published_images_per_second"]
+    assert record["published_seconds"] == pytest.approx(published, abs=0.001)
+    ours = sum(record["our_seconds"]) / 2
+    assert record["times_sooner"] == pytest.approx(published / ours, rel=0.01, abs=0.01)
+    mean = sum(record["our_accuracies"]) / 2
+    assert record["reached"] == (mean >= 50)
+    assert "extrapolated" in out and ("does NOT reach" in out) == (mean < 50)
+
+
+def test_runs_of_other_hardware_are_not_counted_as_this_ones(small, tmp_path, capsys):
+    assert main(["race", "small", "--seconds", "0.01", "--out", str(tmp_path)]) == 0
+    for path in (tmp_path / "small-race").glob("*.json"):
+        manifest = json.loads(path.read_text()) | {"hardware": "another machine", "seconds": 1e9}
+        path.write_text(json.dumps(manifest))
+    for path in (tmp_path / "small-race").glob("*seed?.csv"):
+        path.write_text(path.read_text().replace("seconds\n", "was\n"))
+    assert main(["race", "small", "--seconds", "0.01", "--out", str(tmp_path)]) == 0
+    record = json.loads((tmp_path / "race" / "small-cpu.json").read_text())
+    assert max(record["our_seconds"]) < 1000
+
+
+def test_a_network_without_a_race_is_answered_with_those_that_have_one(capsys):
+    assert main(["race", "image-folder"]) == 2
+    assert "no race for 'image-folder'; choose one of" in capsys.readouterr().err
