@@ -157,7 +157,9 @@ def test_every_image_is_used_once_an_epoch(train, tiny_data):
     assert not torch.equal(first, second)  # in another order
 
 
-@pytest.mark.parametrize("augmentation", [{"flip": True}, {"shift": 3}])
+@pytest.mark.parametrize(
+    "augmentation", [{"flip": True}, {"vertical_flip": True}, {"shift": 3}, {"colour": 0.5}]
+)
 def test_training_images_are_augmented_and_held_out_images_are_not(
     train, tiny, tiny_data, augmentation
 ):
@@ -189,6 +191,37 @@ def test_the_schedule_is_what_trains(train, steady, tiny_data):
                 weights -= rate * gradient
     for weights, expected in zip(steady.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(weights, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_smoothed_labels_are_pytorchs(train, steady, tiny_data):
+    images, labels = to_minus_one_to_one(tiny_data.train.images), tiny_data.train.labels
+    with torch.no_grad():
+        expected = F.cross_entropy(steady(images), labels, label_smoothing=0.2).item()
+    smoothed = replace(STILL, label_smoothing=0.2)
+    row = train(smoothed, network=steady).rows[0]
+    plain = train(STILL, network=steady).rows[0]
+    assert row["train_loss"] == pytest.approx(expected, rel=1e-5)
+    assert row["test_loss"] == plain["test_loss"]  # what is measured is never smoothed
+
+
+def test_images_are_resized_to_what_the_network_takes(train, tiny, tiny_data):
+    wide = build(tiny.with_input(3, 40, 40), seed=0)
+    assert len(train(replace(STILL, resize=40), network=wide).rows) == 1
+    with pytest.raises(RuntimeError):
+        train(STILL, network=wide)
+
+
+def test_a_plateau_follows_the_validation_accuracies(train, tiny_data):
+    """With a rate that moves nothing, accuracy never improves after the first epoch."""
+    recipe = replace(STILL, epochs=7, schedule="plateau", patience=2)
+    choosing = replace(tiny_data, held_out_name="validation")
+    rates = train(recipe, data=choosing).frame["learning_rate"] / STILL.learning_rate
+    assert rates.tolist() == pytest.approx([1, 1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_a_plateau_never_looks_at_test_images(train):
+    with pytest.raises(ValueError, match=r"these are test images: pass data.for_choosing"):
+        train(replace(STILL, schedule="plateau"))
 
 
 def test_the_tiny_network_learns(train):
@@ -228,6 +261,25 @@ def test_the_history_is_a_table_with_a_row_an_epoch(train):
         "seconds",
     ]
     assert (frame["seconds"] > 0).all()
+
+
+def test_every_hundredth_loss_of_an_epoch_is_kept(train, monkeypatch):
+    monkeypatch.setattr(training, "PRINTED_STEP", 2)
+    recipe = replace(WHOLE, epochs=2, batch_size=6)  # five steps an epoch
+    history = train(recipe)
+    kept = [(row["epoch"], row["step"]) for row in history.batches]
+    assert kept == [(1, 2), (1, 4), (2, 2), (2, 4)]
+    monkeypatch.setattr(training, "PRINTED_STEP", 1)
+    losses = pd.DataFrame(train(recipe).batches)
+    means = losses.groupby("epoch")["loss"].mean()
+    np.testing.assert_allclose(means, history.frame["train_loss"], rtol=1e-6)
+    assert losses["loss"].iloc[[1, 3]].tolist() == [row["loss"] for row in history.batches[:2]]
+
+
+def test_until_stops_early_on_the_schedule_of_the_whole_run(train, short):
+    whole, part = train(short), train(short, until=2)
+    pd.testing.assert_frame_equal(without_seconds(part), without_seconds(whole)[:2])
+    assert len(train(short, until=99).rows) == short.epochs
 
 
 def test_a_history_plots_in_one_call(train):
@@ -415,3 +467,43 @@ def test_automatic_precision_is_the_best_one(train, monkeypatch):
 def test_bfloat16_is_close_to_float32_and_not_the_same(train):
     losses = [train(precision=p).rows[-1]["test_loss"] for p in ("float32", "bfloat16")]
     assert losses[0] != losses[1] and losses[0] == pytest.approx(losses[1], rel=0.05)
+
+
+def test_float16_is_close_to_float32_and_not_the_same(train):
+    half, whole = (train(WHOLE, precision=p) for p in ("float16", "float32"))
+    assert half.frame["train_loss"].tolist() != whole.frame["train_loss"].tolist()
+    np.testing.assert_allclose(half.frame["train_loss"], whole.frame["train_loss"], rtol=0.02)
+
+
+def test_float16_survives_gradients_that_are_too_small_for_it(tiny, tiny_data, train):
+    """A loss scaled down so far that its gradients vanish in float16, did nothing scale them up."""
+
+    class Faint(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = build(tiny.without("dropout"), seed=0)
+
+        def forward(self, x):
+            return self.network(x) * 1e-6
+
+    moved = {}
+    for precision in ("float16", "float32"):
+        network = Faint()
+        before = copy.deepcopy(network)
+        train(replace(WHOLE, learning_rate=1e6), network=network, precision=precision)
+        moved[precision] = [
+            (new - old).detach().flatten()
+            for new, old in zip(network.parameters(), before.parameters(), strict=True)
+            if new.dim() > 1  # with balanced classes, the biases' gradients are nearly nothing
+        ]
+    for half, whole in zip(moved["float16"], moved["float32"], strict=True):
+        assert F.cosine_similarity(half, whole, dim=0) > 0.98
+
+
+def test_float16_resumes_with_the_scale_it_had(train, tmp_path):
+    path = tmp_path / "run.pt"
+    recipe = replace(WHOLE, epochs=3)
+    unbroken = train(recipe, precision="float16")
+    train(recipe, precision="float16", checkpoint=path, until=2)
+    resumed = train(recipe, precision="float16", checkpoint=path)
+    pd.testing.assert_frame_equal(without_seconds(resumed), without_seconds(unbroken))
