@@ -17,7 +17,14 @@ import pandas as pd
 from alexnet_course.architectures import Architecture
 from alexnet_course.config import digest, plain
 from alexnet_course.provenance import RECORDED, environment
-from alexnet_course.recipes import HE, TRAINED_WELL, Recipe
+from alexnet_course.recipes import (
+    CODE_2012_WEIGHTS,
+    HE,
+    PAPER_WEIGHTS,
+    TRAINED_WELL,
+    FirstWeights,
+    Recipe,
+)
 from alexnet_course.tutorials import TUTORIALS
 
 
@@ -61,6 +68,31 @@ def _choices(name: str, arms: Mapping[str, Mapping[str, Any]], **common: Any) ->
     }
 
 
+def _first_weights(**arms: FirstWeights | None) -> dict[str, Arm]:
+    """Eight narrow layers by the paper's optimiser at a constant rate, from several starts."""
+    network = TUTORIALS["adam-augmented"].architecture.renamed("adam-augmented, half as wide")
+    for name, width in {"conv1": 24, "conv2": 64, "conv3": 96, "conv4": 96, "conv5": 64}.items():
+        network = network.replace(name, out_channels=width)
+    for name in ("fc6", "fc7"):
+        network = network.replace(name, out_features=512)
+    recipe = Recipe(
+        "paper's optimiser",
+        epochs=3,
+        batch_size=128,
+        learning_rate=0.01,
+        momentum=0.9,
+        weight_decay=5e-4,
+        scaling="per-channel",
+        flip=True,
+        shift=4,
+        source="paper §4.1, §5",
+    )
+    return {
+        arm.replace("_", "-"): Arm(network, replace(recipe, first_weights=weights))
+        for arm, weights in arms.items()
+    }
+
+
 EXPERIMENTS: dict[str, Experiment] = {
     e.name: e
     for e in (
@@ -95,6 +127,18 @@ EXPERIMENTS: dict[str, Experiment] = {
                 first_weights=HE,
             ),
             seeds=(0,),
+        ),
+        Experiment(
+            "first-weights",
+            "From which first weights do eight layers begin to learn?",
+            _first_weights(
+                paper_without_biases=FirstWeights(0.01),
+                paper=PAPER_WEIGHTS,
+                code_2012=CODE_2012_WEIGHTS,
+                pytorch=None,
+                he=HE,
+            ),
+            source="paper §5; the released 2012 code, config 145",
         ),
         Experiment(
             "adam-augmented",

@@ -27,6 +27,11 @@ class FirstWeights:
 
 
 HE = FirstWeights("he")
+_ONES = dict.fromkeys(("conv2", "conv4", "conv5", "fc6", "fc7"), 1.0)
+PAPER_WEIGHTS = FirstWeights(0.01, biases=_ONES)  # paper §5, eight layers
+CODE_2012_WEIGHTS = FirstWeights(
+    0.01, stds=dict.fromkeys(("conv3", "conv4", "conv5"), 0.03), biases=_ONES
+)  # the released code, config 145
 
 
 @dataclass(frozen=True)
