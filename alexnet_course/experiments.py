@@ -247,6 +247,7 @@ def run(
             "seconds": round(sum(row["seconds"] for row in history.rows), 1),
             **about,
             "data": held.name,
+            "train_images": len(held.train),
             "data_digest": held.digest,
             "config_digest": settings,
             "config": plain(arm),

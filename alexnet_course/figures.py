@@ -96,6 +96,52 @@ def plot_runs(
 
 
 @_styled
+def plot_lines(table: pd.DataFrame, xlabel: str, ylabel: str, log: bool = False) -> Figure:
+    """A line for each column of ``table`` over its index; ``log`` for a logarithmic y axis."""
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.4))
+    for (label, values), marker in zip(table.items(), "osD^vX*P", strict=False):
+        few = len(values) <= 20
+        axis.plot(values.index, values, marker=marker if few else None, ms=5, label=label)
+    axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    axis.legend()
+    return figure
+
+
+@_styled
+def plot_race(table: pd.DataFrame) -> Figure:
+    """Test accuracy against training time: for each tutorial an arrow from its way to ours.
+
+    ``table`` has columns ``tutorial``, ``way``, ``seconds`` (training) and ``accuracy`` (per
+    cent); the first way of a tutorial is where its arrows begin.
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH, 4.0))
+    for colour, (name, rows) in zip(
+        (BLUE, RED, GREEN, ORANGE, PINK), table.groupby("tutorial", sort=False), strict=False
+    ):
+        first, *others = rows.itertuples()
+        axis.plot(first.seconds, first.accuracy, "o", color=colour, mfc="white", ms=8, mew=2)
+        axis.annotate(
+            name,
+            (first.seconds, first.accuracy),
+            xytext=(0, -16),
+            textcoords="offset points",
+            ha="center",
+            color=colour,
+        )
+        for row in others:
+            axis.plot(row.seconds, row.accuracy, "o", color=colour, ms=8)
+            axis.annotate(
+                "",
+                (row.seconds, row.accuracy),
+                xytext=(first.seconds, first.accuracy),
+                arrowprops={"arrowstyle": "->", "color": colour, "shrinkA": 6, "shrinkB": 6},
+            )
+    axis.set(xscale="log", xlabel="training time (seconds)", ylabel="test accuracy (%)")
+    axis.margins(0.12)
+    return figure
+
+
+@_styled
 def plot_shares(architecture: Architecture, columns: dict[str, str]) -> Figure:
     """Each learned layer's share of some counts; ``columns`` maps a column to its label."""
     table = layer_table(architecture)
@@ -249,6 +295,8 @@ __all__ = [
     "draw_windows",
     "plot_bars",
     "plot_history",
+    "plot_lines",
+    "plot_race",
     "plot_runs",
     "plot_shares",
     "show_images",

@@ -1,5 +1,7 @@
 """Time to a tutorial's best test accuracy: its own loop and recipe against ours."""
 
+import json
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -7,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from alexnet_course.benchmark import WARM_UP_STEPS, images_per_second, store
+import pandas as pd
+
+from alexnet_course.benchmark import WARM_UP_STEPS, images_per_second, store, summary
 from alexnet_course.data import cifar10
 from alexnet_course.data.folders import cache_folder
 from alexnet_course.experiments import (
@@ -16,11 +20,12 @@ from alexnet_course.experiments import (
     manifests,
     mean_interval,
     recorded,
+    recorded_table,
     run,
 )
 from alexnet_course.provenance import RECORDED, environment, hardware
 from alexnet_course.training import best_device, best_precision
-from alexnet_course.tutorials import published_steps, tutorial
+from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
 
 
 def races() -> list[str]:
@@ -89,6 +94,44 @@ def run_race(
     )
     store(folder / "race" / f"{name}-{device.type}.json", record)
     return record
+
+
+def standings(folder: Path = RECORDED, device: str = "cpu") -> pd.DataFrame:
+    """Every recorded way of training each tutorial's network, its own way first.
+
+    ``accuracy`` and ``half_width`` as in :func:`~alexnet_course.experiments.recorded_table`;
+    ``epochs`` those that were run and ``of`` those of the recipe; ``images_per_second`` as
+    benchmarked on ``device`` (of the published loop for the published recipe, else of ours) and
+    ``seconds`` what that makes for the training of those epochs, measuring not counted. Empty
+    where nothing was benchmarked.
+    """
+    ways = {"published": "published", "trained-well": "trained well", "ours": "shortest"}
+    rows = []
+    for name in TUTORIALS:
+        speeds = {}
+        stored = folder / "benchmark" / f"{name}-{device}.json"
+        if stored.exists():
+            speeds = summary(json.loads(stored.read_text()))
+        for trial in (name, f"{name}-race"):
+            if not (folder / trial).is_dir():
+                continue
+            images = {m["arm"]: m.get("train_images", 50_000) for m in manifests(trial, folder)}
+            for row in recorded_table([trial], folder).to_dict("records"):
+                speed = speeds.get("published" if row["arm"] == "published" else "ours", math.nan)
+                rows.append(
+                    {
+                        "tutorial": name,
+                        "way": ways.get(row["arm"], row["arm"]),
+                        "accuracy": row["accuracy"],
+                        "half_width": row["half_width"],
+                        "seeds": len(row["seeds"].split()),
+                        "epochs": row["epochs"],
+                        "of": row["of"],
+                        "images_per_second": speed,
+                        "seconds": row["epochs"] * images[row["arm"]] / speed,
+                    }
+                )
+    return pd.DataFrame(rows)
 
 
 def _runs_folder(trial: Experiment, folder: Path, machine: str, precision: str) -> Path:

@@ -34,6 +34,15 @@ RUNS = pd.DataFrame(
         for epoch in (1, 2, 3)
     ]
 )
+LINES = pd.DataFrame({"torch": [1.0, 0.1, 0.1], "paper": [1.0, 0.9, 0.81]}, index=[5, 6, 7])
+RACE = pd.DataFrame(
+    {
+        "tutorial": ["a", "a", "a", "b"],
+        "way": ["published", "well", "shortest", "published"],
+        "seconds": [1000, 800, 100, 5000],
+        "accuracy": [70.0, 80.0, 72.0, 75.0],
+    }
+)
 DRAW = {
     "draw_network": lambda: figures.draw_network(ALEXNET),
     "draw_receptive_fields": lambda: figures.draw_receptive_fields(ALEXNET, ["conv1", "pool5"]),
@@ -44,6 +53,8 @@ DRAW = {
     "plot_history": lambda: figures.plot_history(
         History("test", pd.DataFrame(EPOCHS).to_dict("records"))
     ),
+    "plot_lines": lambda: figures.plot_lines(LINES, "step", "move", log=True),
+    "plot_race": lambda: figures.plot_race(RACE),
     "plot_runs": lambda: figures.plot_runs(RUNS, "test_accuracy", {"a": "first", "b": "second"}),
     "plot_shares": lambda: figures.plot_shares(
         ALEXNET, {"parameters": "parameters", "multiply_adds": "multiply-adds"}
@@ -149,6 +160,23 @@ def test_runs_are_thin_lines_with_a_thick_mean_for_each_arm_asked_for():
     assert [list(line.get_ydata()) for line in thick] == [[11.0, 21.0, 31.0]] * 2
     labels = [text.get_text() for text in axis.get_legend().texts]
     assert labels == ["first (2 seeds)", "second (2 seeds)"]
+
+
+def test_lines_stand_over_the_index_of_their_table():
+    axis = DRAW["plot_lines"]().axes[0]
+    assert axis.get_yscale() == "log"
+    assert [line.get_label() for line in axis.lines] == ["torch", "paper"]
+    assert axis.lines[1].get_xydata().tolist() == [[5, 1.0], [6, 0.9], [7, 0.81]]
+
+
+def test_a_race_has_a_point_for_each_way_and_arrows_from_the_first():
+    axis = DRAW["plot_race"]().axes[0]
+    points = [line.get_xydata()[0].tolist() for line in axis.lines]
+    assert points == [[1000, 70.0], [800, 80.0], [100, 72.0], [5000, 75.0]]
+    arrows = [t for t in axis.texts if t.arrow_patch is not None]
+    ends = [(t.xyann, t.xy) for t in arrows]
+    assert ends == [((1000, 70.0), (800, 80.0)), ((1000, 70.0), (100, 72.0))]
+    assert [t.get_text() for t in axis.texts if t.get_text()] == ["a", "b"]
 
 
 def test_images_are_shown_under_their_labels():
