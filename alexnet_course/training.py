@@ -290,13 +290,18 @@ def fit(
         _resume(Path(checkpoint), this_run, network, trainer, history)
 
     last = recipe.epochs if until is None else min(until, recipe.epochs)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    left = (last - len(history.rows)) * trainer.steps
+    with (
+        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        tqdm(total=left, unit="step", disable=not progress, leave=False) as bar,
+    ):
         for epoch in range(len(history.rows) + 1, last + 1):
             start = time.perf_counter()
-            steps = trainer.epoch(epoch, _rates(recipe, trainer.steps, history))
-            if progress:
-                label = f"epoch {epoch}/{recipe.epochs}"
-                steps = tqdm(steps, desc=label, total=trainer.steps, leave=False)
+            bar.set_description(f"epoch {epoch} of {recipe.epochs}")
+            steps = []
+            for step in trainer.epoch(epoch, _rates(recipe, trainer.steps, history)):
+                steps.append(step)
+                bar.update()
             losses, rights, sizes = zip(*steps, strict=True)
             batch_losses = torch.stack(losses).tolist()  # the device is waited for here, once
             loss, accuracy = evaluate(trainer.network, held_out, trainer.preparation, precision)
