@@ -23,8 +23,8 @@ repository: .venv/book
 	$(BIN)/python tools/notebooks.py repository "$(URL)"
 
 experiments: .venv/test
-	$(BIN)/python -m alexnet_course experiment two-conv-rate
-	$(BIN)/python -m alexnet_course experiment two-conv
+	for name in $$($(BIN)/python -c "from alexnet_course.experiments import EXPERIMENTS; \
+	print(*EXPERIMENTS)"); do $(BIN)/python -m alexnet_course experiment $$name || exit; done
 
 clean:
 	rm -rf _build build .venv *.egg-info

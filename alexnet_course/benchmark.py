@@ -23,7 +23,7 @@ from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment
 from alexnet_course.recipes import TRAINED_WELL
 from alexnet_course.training import Trainer, best_device, best_precision
-from alexnet_course.tutorials import published_steps, tutorial
+from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
 
 WARM_UP_STEPS = 3
 SIDES = {"cpu": 2048, "cuda": 8192, "mps": 4096}  # of the matrices of the ceiling
@@ -263,6 +263,14 @@ def run_benchmark(
         print(text(record), flush=True)
         path = folder / "benchmark" / f"{name}-{device.type}.json"
         store(path, record)
+
+
+def recorded_benchmarks(folder: Path = RECORDED) -> list[dict[str, Any]]:
+    """All stored records with their :func:`summary`, in the order of the tutorials."""
+    found = [json.loads(path.read_text()) for path in (folder / "benchmark").glob("*.json")]
+    order = list(TUTORIALS)
+    found.sort(key=lambda record: (record["device"], order.index(record["tutorial"])))
+    return [record | {"summary": summary(record)} for record in found]
 
 
 def store(path: Path, record: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """Time to a tutorial's best test accuracy: its own loop and recipe against ours."""
 
-import json
 import math
 import re
 import time
@@ -11,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from alexnet_course.benchmark import WARM_UP_STEPS, images_per_second, store, summary
+from alexnet_course.benchmark import WARM_UP_STEPS, images_per_second, recorded_benchmarks, store
 from alexnet_course.data import cifar10
 from alexnet_course.data.folders import cache_folder
 from alexnet_course.experiments import (
@@ -106,12 +105,14 @@ def standings(folder: Path = RECORDED, device: str = "cpu") -> pd.DataFrame:
     where nothing was benchmarked.
     """
     ways = {"published": "published", "trained-well": "trained well", "ours": "shortest"}
+    speeds_of = {
+        record["tutorial"]: record["summary"]
+        for record in recorded_benchmarks(folder)
+        if record["device"] == device
+    }
     rows = []
     for name in TUTORIALS:
-        speeds = {}
-        stored = folder / "benchmark" / f"{name}-{device}.json"
-        if stored.exists():
-            speeds = summary(json.loads(stored.read_text()))
+        speeds = speeds_of.get(name, {})
         for trial in (name, f"{name}-race"):
             if not (folder / trial).is_dir():
                 continue
