@@ -291,9 +291,10 @@ def fit(
 
     last = recipe.epochs if until is None else min(until, recipe.epochs)
     left = (last - len(history.rows)) * trainer.steps
+    quiet = {} if progress else {"disable": True}  # else the variable TQDM_DISABLE decides
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-        tqdm(total=left, unit="step", disable=not progress, leave=False) as bar,
+        tqdm(total=left, unit="step", mininterval=1, leave=False, **quiet) as bar,
     ):
         for epoch in range(len(history.rows) + 1, last + 1):
             start = time.perf_counter()
