@@ -126,6 +126,17 @@ EXPERIMENTS: dict[str, Experiment] = {
                     "he-rate-0.01": {"first_weights": HE, "learning_rate": 0.01},
                     "no-shift": {"shift": 0},
                     "batch-64-rate-0.025": {"batch_size": 64, "learning_rate": 0.025},
+                    **{
+                        f"adam-{rate:g}-no-shift": {
+                            "optimiser": "adam",
+                            "learning_rate": rate,
+                            "momentum": 0.0,
+                            "nesterov": False,
+                            "weight_decay": 0.0,
+                            "shift": 0,
+                        }
+                        for rate in (0.001, 0.002)
+                    },
                 },
                 epochs=3,
             ),
