@@ -157,9 +157,27 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment(
             "adam-augmented",
             "Does Adam with augmentation reach the losses that its tutorial prints?",
-            {"published": _published("adam-augmented")},
+            {
+                "published": _published("adam-augmented"),
+                "trained-well": _trained_well("adam-augmented"),
+            },
             seeds=(0,),
             source="tutorial adam-augmented",
+        ),
+        Experiment(
+            "adam-augmented-short",
+            "Which rate and first weights suit eight layers in a run of one epoch?",
+            _choices(
+                "adam-augmented",
+                {
+                    "he-rate-0.02": {},
+                    "he-rate-0.05": {"learning_rate": 0.05},
+                    "rate-0.05": {"learning_rate": 0.05, "first_weights": None},
+                    "rate-0.1": {"learning_rate": 0.1, "first_weights": None},
+                },
+                epochs=1,
+            ),
+            seeds=(0,),
         ),
         Experiment(
             "five-conv-32",

@@ -144,4 +144,19 @@ TRAINED_WELL: dict[str, Recipe] = {
             "a one-cycle rate; the rate chosen on validation images"
         ),
     ),
+    "adam-augmented": Recipe(
+        "trained-well",
+        epochs=10,
+        batch_size=128,
+        learning_rate=0.02,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=5e-4,
+        schedule="one-cycle",
+        scaling="per-channel",
+        flip=True,
+        shift=4,
+        first_weights=HE,
+        source="the course: as for two-conv; rate and first weights chosen on validation images",
+    ),
 }
