@@ -126,6 +126,17 @@ EXPERIMENTS: dict[str, Experiment] = {
                     "he-rate-0.01": {"first_weights": HE, "learning_rate": 0.01},
                     "no-shift": {"shift": 0},
                     "batch-64-rate-0.025": {"batch_size": 64, "learning_rate": 0.025},
+                    "batch-64-rate-0.025-no-shift": {
+                        "batch_size": 64,
+                        "learning_rate": 0.025,
+                        "shift": 0,
+                    },
+                    "batch-64-rate-0.03-no-shift-early-peak": {
+                        "batch_size": 64,
+                        "learning_rate": 0.03,
+                        "shift": 0,
+                        "warmup": 0.15,
+                    },
                     **{
                         f"adam-{rate:g}-no-shift": {
                             "optimiser": "adam",
