@@ -99,7 +99,11 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment(
             "two-conv",
             "What is the same small network worth, trained as published and trained well?",
-            {"published": _published("two-conv"), "trained-well": _trained_well("two-conv")},
+            {
+                "published": _published("two-conv"),
+                "trained-well": _trained_well("two-conv"),
+                "without-weight-decay": _trained_well("two-conv", weight_decay=0.0),
+            },
             source="tutorial two-conv",
         ),
         Experiment(
@@ -152,6 +156,18 @@ EXPERIMENTS: dict[str, Experiment] = {
                 epochs=3,
             ),
             seeds=(0,),
+        ),
+        Experiment(
+            "two-conv-schedule",
+            "Does dropping the rate on a plateau, as in 2012, keep up with one cycle?",
+            _choices(
+                "two-conv",
+                {
+                    "constant-0.01": {"schedule": "constant", "learning_rate": 0.01},
+                    "plateau-0.01": {"schedule": "plateau", "learning_rate": 0.01},
+                    "one-cycle-0.05": {},
+                },
+            ),
         ),
         Experiment(
             "first-weights",
