@@ -21,6 +21,7 @@ from alexnet_course.recipes import (
     CODE_2012_WEIGHTS,
     HE,
     PAPER_WEIGHTS,
+    SHORTEST,
     TRAINED_WELL,
     FirstWeights,
     Recipe,
@@ -156,6 +157,12 @@ EXPERIMENTS: dict[str, Experiment] = {
                 epochs=3,
             ),
             seeds=(0,),
+        ),
+        Experiment(
+            "two-conv-race",
+            "How soon does two-conv reach its tutorial's best accuracy?",
+            {"ours": Arm(TUTORIALS["two-conv"].architecture, SHORTEST["two-conv"])},
+            seeds=(0, 1, 2, 3, 4),
         ),
         Experiment(
             "two-conv-schedule",
