@@ -23,9 +23,9 @@ def _table(options: argparse.Namespace) -> None:
 
 
 def _data(options: argparse.Namespace) -> None:
-    from alexnet_course.data import cifar10, export_folders
+    from alexnet_course.data import cifar10, drawn_faces, export_folders
 
-    data = cifar10()
+    data = drawn_faces() if options.of == "faces" else cifar10()
     print(data)
     print(f"digest {data.digest}")
     if options.action == "export":
@@ -85,7 +85,13 @@ def parser() -> argparse.ArgumentParser:
     actions = data.add_subparsers(dest="action", metavar="ACTION")
     export = actions.add_parser("export", help="write DIR/train/<class>/*.png and DIR/test/…")
     export.add_argument("folder", metavar="DIR")
-    data.set_defaults(run=_data)
+    export.add_argument(
+        "--of",
+        choices=("cifar10", "faces"),
+        default="cifar10",
+        help="CIFAR-10 (default), or the drawn faces",
+    )
+    data.set_defaults(run=_data, of="cifar10")
 
     trial = commands.add_parser("experiment", help="run and record what is not recorded yet")
     trial.add_argument("name", metavar="NAME")
