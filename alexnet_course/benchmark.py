@@ -17,7 +17,7 @@ import torch
 
 from alexnet_course.arithmetic import training_operations
 from alexnet_course.checkpoints import write_atomically
-from alexnet_course.data import ImageData, cifar10
+from alexnet_course.data import ImageData, image_data
 from alexnet_course.experiments import mean_interval
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment
@@ -194,7 +194,7 @@ def peak_memory(loop: str, name: str, device: torch.device, precision: str) -> i
 def _measure_memory(sender, loop: str, name: str, kind: str, precision: str, threads: int) -> None:
     torch.set_num_threads(threads)
     device = torch.device(kind)
-    data = cifar10(quiet=True)
+    data = image_data(tutorial(name).data, quiet=True)
     if kind == "cpu" and not _forget_peak():
         sender.send(None)
         return
@@ -252,13 +252,13 @@ def run_benchmark(
     folder: Path = RECORDED,
 ) -> None:
     """Measure, print and store each tutorial's network, in ``<folder>/benchmark/``."""
-    data = cifar10()
     device = best_device()
     if precision == "auto":
         precision = best_precision(device)
     for name in names:
         record = environment(device.type, precision)
         record["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
+        data = image_data(tutorial(name).data)
         record |= benchmark(name, data, device, precision, rounds, seconds)
         print(text(record), flush=True)
         path = folder / "benchmark" / f"{name}-{device.type}.json"

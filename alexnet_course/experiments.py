@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from alexnet_course.architectures import Architecture
+from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.config import digest, plain
 from alexnet_course.provenance import RECORDED, environment
 from alexnet_course.recipes import (
@@ -34,12 +34,13 @@ class Arm:
     """One network trained one way; ``measured_on`` is ``"test"`` or ``"validation"``.
 
     With ``"validation"`` a tenth of the training images is held out to choose by, and the test
-    images are not looked at.
+    images are not looked at. ``data`` is ``"CIFAR-10"`` or ``"drawn faces"``.
     """
 
     architecture: Architecture
     recipe: Recipe
     measured_on: str = "test"
+    data: str = "CIFAR-10"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Experiment:
 
 
 def _published(name: str) -> Arm:
-    return Arm(TUTORIALS[name].architecture, TUTORIALS[name].recipe)
+    chosen = TUTORIALS[name]
+    return Arm(chosen.architecture, chosen.recipe, data=chosen.data)
 
 
 def _trained_well(name: str, **changes: Any) -> Arm:
@@ -91,6 +93,23 @@ def _first_weights(**arms: FirstWeights | None) -> dict[str, Arm]:
     return {
         arm.replace("_", "-"): Arm(network, replace(recipe, first_weights=weights))
         for arm, weights in arms.items()
+    }
+
+
+def _faces() -> dict[str, Arm]:
+    """The tutorial image-folder with its slips, then with all of them mended."""
+    chosen = TUTORIALS["image-folder"]
+    slips = _published("image-folder")
+    tower = ARCHITECTURES["single-tower"].with_input(3, 224, 224).with_classes(7)
+    mended = replace(
+        slips,
+        architecture=tower.replace("conv1", padding=2).renamed("image-folder, mended"),
+        recipe=replace(chosen.recipe, name="mended", vertical_flip=False, flip=True),
+    )
+    return {
+        f"{name}{suffix}": replace(arm, recipe=replace(arm.recipe, epochs=epochs))
+        for epochs, suffix in ((1, ""), (8, "-8-epochs"))
+        for name, arm in (("published", slips), ("mended", mended))
     }
 
 
@@ -221,6 +240,12 @@ EXPERIMENTS: dict[str, Experiment] = {
             source="tutorial five-conv-32",
         ),
         Experiment(
+            "image-folder",
+            "What do the slips of a tutorial cost, on a set of drawn faces?",
+            _faces(),
+            source="tutorial image-folder",
+        ),
+        Experiment(
             "upscaled-227",
             "How far does AlexNet's own size come on CIFAR-10, its images blown up to 227 pixels?",
             {"published": _published("upscaled-227")},
@@ -261,7 +286,7 @@ def run(
     a later call goes on from there. Refuses the stand-in: what is recorded is recorded on CIFAR-10.
     """
     from alexnet_course.checkpoints import write_atomically
-    from alexnet_course.data import DataError, cifar10
+    from alexnet_course.data import DataError, image_data
     from alexnet_course.data.folders import cache_folder
     from alexnet_course.network import build
     from alexnet_course.training import best_device, best_precision, fit
@@ -270,12 +295,13 @@ def run(
     unknown = [name for name in names if name not in chosen.arms]
     if unknown:
         raise KeyError(f"{chosen.name} has no arm {unknown[0]!r}; it has {', '.join(chosen.arms)}")
-    data = cifar10()
-    if data.name != "CIFAR-10":
-        raise DataError(
-            f"experiments are recorded on CIFAR-10, but the data is {data.source}. Set "
-            "ALEXNET_COURSE_CIFAR10 to a folder of its images, or connect to a network"
-        )
+    images = {name: image_data(name) for name in {chosen.arms[name].data for name in names}}
+    for name, data in images.items():
+        if data.name != name:
+            raise DataError(
+                f"{chosen.name} is recorded on {name}, but the data is {data.source}. Set "
+                "ALEXNET_COURSE_CIFAR10 to a folder of its images, or connect to a network"
+            )
     device = best_device()
     if precision == "auto":
         precision = best_precision(device)
@@ -289,6 +315,7 @@ def run(
             print(f"{label}: recorded already")
             continue
         print(f"{label}: {wanted} epochs on {device}, {precision}", flush=True)
+        data = images[arm.data]
         held = data if arm.measured_on == "test" else data.for_choosing()
         settings = digest(arm)
         kept = cache_folder() / "runs" / f"{chosen.name}-{name}-seed{seed}-{settings[:12]}.pt"

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from alexnet_course.benchmark import WARM_UP_STEPS, images_per_second, recorded_benchmarks, store
-from alexnet_course.data import cifar10
+from alexnet_course.data import image_data
 from alexnet_course.data.folders import cache_folder
 from alexnet_course.experiments import (
     EXPERIMENTS,
@@ -57,7 +57,7 @@ def run_race(
     accuracy, half_width = mean_interval(last["test_accuracy"])
     ours = float(seconds.mean())
 
-    train = cifar10(quiet=True).train
+    train = image_data(chosen.data, quiet=True).train
     steps = published_steps(chosen, train, device)
     for _ in range(WARM_UP_STEPS):
         next(steps)

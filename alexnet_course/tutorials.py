@@ -19,7 +19,8 @@ from alexnet_course.recipes import Recipe
 
 @dataclass(frozen=True)
 class Tutorial:
-    """One document: ``best`` is its highest test accuracy in per cent, first seen at ``epoch``.
+    """One document: ``best`` is its highest test accuracy in per cent, first seen at ``epoch``;
+    ``data`` what the course trains it on.
 
     ``prepare`` makes the function that its ``DataLoader``, with ``workers`` processes, applies to
     each image (a PIL image to a float tensor).
@@ -31,6 +32,7 @@ class Tutorial:
     workers: int = 0
     best: float | None = None
     epoch: int | None = None
+    data: str = "CIFAR-10"
 
 
 def _by_numpy() -> Callable:
@@ -111,6 +113,7 @@ TUTORIALS: dict[str, Tutorial] = {
             ),
         ),
         _by_torchvision("vertical flip", size=224),
+        data="drawn faces",
     ),
     "adam-augmented": Tutorial(
         architecture("adam-augmented"),

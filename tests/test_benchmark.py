@@ -106,8 +106,7 @@ def small(tiny, tiny_data, monkeypatch):
     trial = Experiment("small-race", "How soon?", {"ours": Arm(tiny, recipe)}, seeds=(0, 1))
     monkeypatch.setitem(race_module.EXPERIMENTS, "small-race", trial)
     data = tiny_data.__class__(**{**vars(tiny_data), "name": "CIFAR-10"})
-    for place in ("alexnet_course.benchmark", "alexnet_course.race", "alexnet_course.data"):
-        monkeypatch.setattr(f"{place}.cifar10", lambda **options: data)
+    monkeypatch.setattr("alexnet_course.data.cifar10", lambda **options: data)
     monkeypatch.setattr(module, "peak_memory", lambda *arguments: 2**20)
     return small
 
@@ -156,6 +155,23 @@ def test_runs_of_other_hardware_are_not_counted_as_this_ones(small, tmp_path, ca
     assert main(["race", "small", "--seconds", "0.01", "--out", str(tmp_path)]) == 0
     record = json.loads((tmp_path / "race" / "small-cpu.json").read_text())
     assert max(record["our_seconds"]) < 1000
+
+
+def test_standings_put_accuracies_and_measured_speeds_together(small, tmp_path):
+    place = ["--out", str(tmp_path)]
+    assert main(["race", "small", "--seconds", "0.01", *place]) == 0
+    before = race_module.standings(tmp_path)
+    assert before["images_per_second"].isna().all() and before["seconds"].isna().all()
+    assert main(["benchmark", "small", "--rounds", "2", "--seconds", "0.01", *place]) == 0
+    row = race_module.standings(tmp_path).iloc[0]
+    assert (row["tutorial"], row["way"], row["seeds"]) == ("small", "shortest", 2)
+    assert (row["epochs"], row["of"]) == (2, 2)
+    record = json.loads((tmp_path / "benchmark" / "small-cpu.json").read_text())
+    speed = sum(record["ours"]) / 2
+    assert row["images_per_second"] == pytest.approx(speed)
+    assert row["seconds"] == pytest.approx(2 * 30 / speed)
+    race = json.loads((tmp_path / "race" / "small-cpu.json").read_text())
+    assert row["accuracy"] == pytest.approx(sum(race["our_accuracies"]) / 2, abs=0.005)
 
 
 def test_a_network_without_a_race_is_answered_with_those_that_have_one(capsys):

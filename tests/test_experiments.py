@@ -1,5 +1,6 @@
 """Recording runs, reading them back, and the records that come with the course."""
 
+import io
 import json
 import math
 from collections import defaultdict
@@ -11,6 +12,8 @@ import torch
 
 import alexnet_course.data
 from alexnet_course import training
+from alexnet_course.__main__ import main
+from alexnet_course.arithmetic import training_operations
 from alexnet_course.config import digest
 from alexnet_course.data import DataError
 from alexnet_course.experiments import (
@@ -23,11 +26,13 @@ from alexnet_course.experiments import (
     mean_interval,
     record_path,
     recorded,
+    recorded_table,
     reported,
     run,
 )
 from alexnet_course.network import build
 from alexnet_course.recipes import Recipe
+from alexnet_course.tutorials import tutorial
 
 
 def recipe(rate):
@@ -48,7 +53,7 @@ def small(tiny):
 def data(monkeypatch, tiny_data):
     """Tiny data that passes for CIFAR-10; the CPU does all."""
     named = replace(tiny_data, name="CIFAR-10")
-    monkeypatch.setattr(alexnet_course.data, "cifar10", lambda: named)
+    monkeypatch.setattr(alexnet_course.data, "cifar10", lambda **options: named)
     monkeypatch.setattr(training, "best_device", lambda: torch.device("cpu"))
     return named
 
@@ -183,7 +188,7 @@ def test_an_interrupted_run_goes_on_where_it_was(data, record, evaluations):
 def test_the_stand_in_is_refused_before_anything_is_run(
     record, tmp_path, standin_data, monkeypatch
 ):
-    monkeypatch.setattr(alexnet_course.data, "cifar10", lambda: standin_data)
+    monkeypatch.setattr(alexnet_course.data, "cifar10", lambda **options: standin_data)
     with pytest.raises(DataError, match=r"recorded on CIFAR-10, but the data is .*stand-in"):
         record()
     assert not (tmp_path / "recorded").exists()
@@ -202,6 +207,51 @@ def test_names_that_are_unknown_list_those_that_exist(data, record, tmp_path):
 
 
 # Figures
+
+
+def test_the_table_of_records_has_a_row_for_each_arm(data, record):
+    folder = record()
+    table = recorded_table(["small"], folder).set_index("arm")
+    assert table.index.tolist() == ["rate-0.01", "rate-0.05"]
+    runs = recorded("small", folder)
+    last = runs[runs["epoch"] == 2]
+    for arm, measured_on in (("rate-0.05", "test"), ("rate-0.01", "validation")):
+        accuracies = last.loc[last["arm"] == arm, f"{measured_on}_accuracy"]
+        mean, half_width = mean_interval(accuracies)
+        row = table.loc[arm]
+        assert (row["accuracy"], row["half_width"]) == (round(mean, 2), round(half_width, 2))
+        assert (row["seeds"], row["epochs"], row["of"]) == ("0 1", 2, 2)
+        assert row["measured_on"] == measured_on and row["data"].startswith("CIFAR-10")
+
+
+def test_the_command_recorded_prints_the_shipped_runs(capsys):
+    assert main(["recorded", "two-conv", "--format", "csv"]) == 0
+    table = pd.read_csv(io.StringIO(capsys.readouterr().out)).set_index("arm")
+    assert table.loc["published", "accuracy"] == 72.18 and table.loc["published", "epochs"] == 20
+    assert main(["recorded"]) == 0
+    text = capsys.readouterr().out
+    assert "trained-well" in text and "two-conv-rate" in text
+    assert main(["recorded", "nothing"]) == 2
+    assert "nothing is recorded under 'nothing'" in capsys.readouterr().err
+
+
+def test_a_run_may_be_recorded_part_way_and_taken_further(data, record, evaluations):
+    options = {"arms": ["rate-0.05"], "seeds": [0]}
+    folder = record(until=1, **options)
+    assert recorded("small", folder)["epoch"].tolist() == [1]
+    assert manifests("small", folder)[0]["epochs"] == 1
+    assert recorded_table(["small"], folder).iloc[0][["epochs", "of"]].tolist() == [1, 2]
+    record(until=1, **options)  # nothing left to do
+    assert len(evaluations[1]) == 1
+    record(**options)
+    assert len(evaluations[1]) == 2  # the first epoch was not trained again
+    assert recorded("small", folder)["epoch"].tolist() == [1, 2]
+    assert manifests("small", folder)[0]["epochs"] == 2
+
+
+def test_images_that_nobody_knows_are_refused():
+    with pytest.raises(KeyError, match="no images 'MNIST'; choose 'CIFAR-10' or 'drawn faces'"):
+        alexnet_course.data.image_data("MNIST")
 
 
 def test_mean_interval_is_the_t_interval():
@@ -228,7 +278,8 @@ def test_reported_gives_the_tutorials_test_accuracies():
 
 # The records that come with the course
 
-SHIPPED = sorted(RECORDED.glob("*/*.json"))
+SPEEDS = sorted(path for kind in ("benchmark", "race") for path in RECORDED.glob(f"{kind}/*.json"))
+SHIPPED = sorted(set(RECORDED.glob("*/*.json")) - set(SPEEDS))
 NEEDED = [
     ("two-conv", arm, seed) for arm in ("published", "trained-well") for seed in (0, 1, 2)
 ] + [("two-conv-rate", arm, 0) for arm in EXPERIMENTS["two-conv-rate"].arms]
@@ -247,16 +298,40 @@ def test_a_shipped_record_belongs_to_the_code(path):
     arm = chosen.arms[manifest["arm"]]
     assert manifest["config_digest"] == digest(arm), "the settings changed since; run it again"
     assert path == record_path(chosen.name, manifest["arm"], manifest["seed"], "json")
-    assert manifest["data"].startswith("CIFAR-10") and manifest["measured_on"] == arm.measured_on
+    assert manifest["data"].startswith(arm.data) and manifest["measured_on"] == arm.measured_on
     history = pd.read_csv(path.with_name(f"{path.stem}.csv"))
-    assert history["epoch"].tolist() == list(range(1, arm.recipe.epochs + 1))
-    assert 40 < history[f"{arm.measured_on}_accuracy"].iloc[-1] < 95  # 10 % is chance
+    epochs = manifest.get("epochs", arm.recipe.epochs)  # a run may be recorded part-way
+    assert 1 <= epochs <= arm.recipe.epochs
+    assert history["epoch"].tolist() == list(range(1, epochs + 1))
+    assert 8 < history[f"{arm.measured_on}_accuracy"].iloc[-1] < 95  # 10 % is chance
     assert not history.isna().any(axis=None)
 
 
 def test_every_shipped_history_has_a_manifest():
-    histories = {path.name[:-4] for path in RECORDED.glob("*/*.csv")}
+    tables = {path.name for path in RECORDED.glob("*/*.csv")}
+    histories = {name.removesuffix(".csv") for name in tables if ".batches." not in name}
     assert histories == {path.name[:-5] for path in SHIPPED}
+
+
+@pytest.mark.parametrize("path", SPEEDS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_shipped_speed_belongs_to_the_code(path):
+    record = json.loads(path.read_text())
+    chosen = tutorial(record["tutorial"])
+    assert path.stem == f"{record['tutorial']}-{record['device']}"
+    assert record["commit"] and "with changes" not in record["commit"]
+    if path.parent.name == "benchmark":
+        assert record["operations_per_image"] == training_operations(chosen.architecture)
+        return
+    runs = recorded(f"{record['tutorial']}-race")
+    last = runs.groupby("seed").last()
+    assert record["our_seeds"] == last.index.tolist()
+    assert record["our_accuracies"] == last["test_accuracy"].tolist()
+    seconds = runs.groupby("seed")["seconds"].sum()
+    assert record["our_seconds"] == pytest.approx(seconds.tolist())
+    assert (record["best_published_accuracy"], record["published_epochs"]) == (
+        chosen.best,
+        chosen.epoch,
+    )
 
 
 def test_the_runs_of_an_experiment_share_their_data():

@@ -7,6 +7,16 @@ from alexnet_course.data.folders import DataError, export_folders
 from alexnet_course.data.image_folder import image_folder
 from alexnet_course.data.images import ImageData, Split
 
+
+def image_data(name: str, quiet: bool = False) -> ImageData:
+    """The images that experiments and tutorials name: ``"CIFAR-10"`` or ``"drawn faces"``."""
+    if name == "drawn faces":
+        return drawn_faces()
+    if name == "CIFAR-10":
+        return cifar10(quiet=quiet)
+    raise KeyError(f"there are no images {name!r}; choose 'CIFAR-10' or 'drawn faces'")
+
+
 __all__ = [
     "DataError",
     "ImageData",
@@ -15,6 +25,7 @@ __all__ = [
     "cifar10",
     "drawn_faces",
     "export_folders",
+    "image_data",
     "image_folder",
     "stand_in",
 ]
