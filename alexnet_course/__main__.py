@@ -115,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
     race = commands.add_parser("race", help="time to a tutorial's best accuracy, its way and ours")
     race.add_argument("name", metavar="TUTORIAL")
     race.add_argument(
-        "--seconds", type=float, default=120.0, help="longest timing of the published loop (120)"
+        "--seconds", type=float, default=20.0, help="of the published loop, after each run (20)"
     )
     for command, action in ((speed, _benchmark), (race, _race)):
         command.add_argument("--precision", choices=PRECISIONS, default="auto")
