@@ -281,8 +281,12 @@ def test_reported_gives_the_tutorials_test_accuracies():
 SPEEDS = sorted(path for kind in ("benchmark", "race") for path in RECORDED.glob(f"{kind}/*.json"))
 SHIPPED = sorted(set(RECORDED.glob("*/*.json")) - set(SPEEDS))
 NEEDED = [
-    ("two-conv", arm, seed) for arm in ("published", "trained-well") for seed in (0, 1, 2)
-] + [("two-conv-rate", arm, 0) for arm in EXPERIMENTS["two-conv-rate"].arms]
+    *(("two-conv", arm, seed) for arm in ("published", "trained-well") for seed in (0, 1, 2)),
+    *(("two-conv-race", "ours", seed) for seed in range(5)),
+    *(("two-conv-rate", arm, 0) for arm in EXPERIMENTS["two-conv-rate"].arms),
+    *(("two-conv-short", arm, 0) for arm in EXPERIMENTS["two-conv-short"].arms),
+    ("adam-augmented", "published", 0),
+]
 
 
 @pytest.mark.parametrize(("name", "arm", "seed"), NEEDED)
