@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from alexnet_course.architectures import Architecture
 from alexnet_course.arithmetic import layer_table, shape_text, trace
@@ -103,7 +104,7 @@ def plot_lines(table: pd.DataFrame, xlabel: str, ylabel: str, log: bool = False)
         few = len(values) <= 20
         axis.plot(values.index, values, marker=marker if few else None, ms=5, label=label)
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
-    axis.legend()
+    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)  # over no line
     return figure
 
 
@@ -137,6 +138,9 @@ def plot_race(table: pd.DataFrame) -> Figure:
                 arrowprops={"arrowstyle": "->", "color": colour, "shrinkA": 6, "shrinkB": 6},
             )
     axis.set(xscale="log", xlabel="training time (seconds)", ylabel="test accuracy (%)")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axis.xaxis.set_major_formatter("{x:,.0f}")
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.margins(0.12)
     return figure
 
