@@ -131,9 +131,12 @@ def plot_race(table: pd.DataFrame) -> Figure:
         )
         for row in others:
             axis.plot(row.seconds, row.accuracy, "o", color=colour, ms=8)
+            end = (row.seconds, row.accuracy)
+            above = {"xytext": (0, 8), "textcoords": "offset points", "ha": "center"}
+            axis.annotate(row.way, end, color=colour, **above)
             axis.annotate(
                 "",
-                (row.seconds, row.accuracy),
+                end,
                 xytext=(first.seconds, first.accuracy),
                 arrowprops={"arrowstyle": "->", "color": colour, "shrinkA": 6, "shrinkB": 6},
             )
@@ -165,7 +168,7 @@ def plot_shares(architecture: Architecture, columns: dict[str, str]) -> Figure:
 def plot_bars(values: pd.DataFrame, label: str) -> Figure:
     """Horizontal bars: a group for each row of ``values``, a colour for each column."""
     figure, axis = plt.subplots(figsize=(WIDTH, 0.8 + 0.25 * values.size))
-    values.plot.barh(ax=axis, width=0.75)
+    values.plot.barh(ax=axis, width=0.75, legend=values.shape[1] > 1)
     for bars in axis.containers:
         axis.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)
     axis.set(xlabel=label, ylabel="", xlim=(0, values.max().max() * 1.12))

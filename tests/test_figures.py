@@ -176,7 +176,7 @@ def test_a_race_has_a_point_for_each_way_and_arrows_from_the_first():
     arrows = [t for t in axis.texts if t.arrow_patch is not None]
     ends = [(t.xyann, t.xy) for t in arrows]
     assert ends == [((1000, 70.0), (800, 80.0)), ((1000, 70.0), (100, 72.0))]
-    assert [t.get_text() for t in axis.texts if t.get_text()] == ["a", "b"]
+    assert [t.get_text() for t in axis.texts if t.get_text()] == ["a", "well", "shortest", "b"]
 
 
 def test_images_are_shown_under_their_labels():

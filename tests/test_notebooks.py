@@ -1,15 +1,20 @@
 """The stored chapters are whole, and the tools that keep them so notice when they are not."""
 
+import base64
 import copy
+import io
 import shutil
 import subprocess
 import sys
 import types
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -43,6 +48,21 @@ def test_every_chapter_of_the_contents_is_stored():
     stored = {str(path.relative_to(ROOT)) for path in notebooks.chapters()}
     assert stored == listed
     assert len(stored) >= 4
+
+
+def test_a_picture_is_packed_better_and_looks_the_same():
+    figure, axis = plt.subplots()
+    axis.plot([1, 3, 2])
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", facecolor="white")
+    plt.close(figure)
+    packed = base64.b64decode(notebooks.smaller(base64.b64encode(drawn.getvalue()).decode()))
+    assert len(packed) < len(drawn.getvalue())
+    before, after = (
+        np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
+        for png in (drawn.getvalue(), packed)
+    )
+    assert (before == after).all()
 
 
 @pytest.mark.parametrize("path", notebooks.chapters(), ids=lambda path: path.stem)
