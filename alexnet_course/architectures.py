@@ -7,6 +7,7 @@ references says what each is.
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from alexnet_course.config import look_up
 from alexnet_course.layers import (
     LRN,
     AdaptivePool,
@@ -314,8 +315,4 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 def architecture(name: str) -> Architecture:
     """The network called ``name`` in :data:`ARCHITECTURES`; a helpful error otherwise."""
-    try:
-        return ARCHITECTURES[name]
-    except KeyError:
-        known = ", ".join(ARCHITECTURES)
-        raise KeyError(f"there is no network {name!r}; choose one of {known}") from None
+    return look_up(ARCHITECTURES, name, "network")

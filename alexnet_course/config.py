@@ -37,3 +37,10 @@ def digest(value: Any) -> str:
     """SHA-256 (hexadecimal) of the canonical JSON of :func:`plain`."""
     text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def look_up(table: Mapping[str, Any], name: str, kind: str) -> Any:
+    """``table[name]``; a :class:`KeyError` that lists what there is where that is missing."""
+    if name not in table:
+        raise KeyError(f"there is no {kind} {name!r}; choose one of {', '.join(table)}")
+    return table[name]

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from alexnet_course.architectures import ARCHITECTURES, Architecture
-from alexnet_course.config import digest, plain
+from alexnet_course.config import digest, look_up, plain
 from alexnet_course.provenance import RECORDED, environment
 from alexnet_course.recipes import (
     CODE_2012_WEIGHTS,
@@ -258,11 +258,7 @@ EXPERIMENTS: dict[str, Experiment] = {
 
 def experiment(name: str) -> Experiment:
     """The experiment called ``name``; a helpful error otherwise."""
-    try:
-        return EXPERIMENTS[name]
-    except KeyError:
-        known = ", ".join(EXPERIMENTS)
-        raise KeyError(f"there is no experiment {name!r}; choose one of {known}") from None
+    return look_up(EXPERIMENTS, name, "experiment")
 
 
 def record_path(experiment: str, arm: str, seed: int, kind: str, folder: Path = RECORDED) -> Path:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_course.architectures import Architecture, architecture
+from alexnet_course.config import look_up
 from alexnet_course.data.images import Split
 from alexnet_course.network import build
 from alexnet_course.recipes import Recipe
@@ -154,11 +155,7 @@ TUTORIALS: dict[str, Tutorial] = {
 
 def tutorial(name: str) -> Tutorial:
     """The tutorial called ``name``; a helpful error otherwise."""
-    try:
-        return TUTORIALS[name]
-    except KeyError:
-        known = ", ".join(TUTORIALS)
-        raise KeyError(f"there is no tutorial {name!r}; choose one of {known}") from None
+    return look_up(TUTORIALS, name, "tutorial")
 
 
 class _Prepared(torch.utils.data.Dataset):

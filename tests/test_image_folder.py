@@ -242,11 +242,11 @@ def emptied(path: Path) -> None:
         ),
         (
             lambda root: (root / "test" / "bee").rename(root / "test" / "Bee"),
-            r"test has other classes than .*train: missing bee; unexpected Bee\. Both need",
+            r"test has other classes than .*train: missing class folders: bee; unexpected class folders: Bee\. Both need",
         ),
         (
             lambda root: shutil.rmtree(root / "test" / "ant"),
-            r"test has other classes than .*train: missing ant\. Both need",
+            r"test has other classes than .*train: missing class folders: ant\. Both need",
         ),
     ],
     ids=[

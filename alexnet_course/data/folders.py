@@ -3,6 +3,7 @@
 import hashlib
 import os
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,6 +36,17 @@ def _class_folders(part: Path) -> list[str]:
     if not names:
         raise DataError(f"{part} holds no class folders; expected {part}/<class>/*.png")
     return names
+
+
+def differing_classes(found: Iterable[str], expected: Iterable[str]) -> str:
+    """What ``found`` lacks and has too much, in words."""
+    missing = sorted(set(expected) - set(found))
+    extra = sorted(set(found) - set(expected))
+    return "; ".join(
+        f"{word} class folders: {', '.join(names)}"
+        for word, names in (("missing", missing), ("unexpected", extra))
+        if names
+    )
 
 
 def _decode(path: Path, size: int) -> np.ndarray:
@@ -102,16 +114,8 @@ def load_folders(
     for part in ("train", "test"):
         found = _class_folders(root / part)
         if found != sorted(classes):
-            missing = sorted(set(classes) - set(found))
-            extra = sorted(set(found) - set(classes))
             raise DataError(
-                f"{root / part}: "
-                + "; ".join(
-                    f"{word} class folders: {', '.join(names)}"
-                    for word, names in (("missing", missing), ("unexpected", extra))
-                    if names
-                )
-                + f". Expected {', '.join(classes)}"
+                f"{root / part}: {differing_classes(found, classes)}. Expected {', '.join(classes)}"
             )
     kept = cache_folder() / f"{_listing_key(root, f'{size} {counts} {classes}')}.npz"
     arrays = _from_cache(kept)

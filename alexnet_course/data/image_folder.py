@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm.std import tqdm
 
-from alexnet_course.data.folders import DataError
+from alexnet_course.data.folders import DataError, differing_classes
 from alexnet_course.data.images import ImageData, Labelled, Split
 
 HELD_OUT = {"test": "test", "val": "validation", "validation": "validation"}
@@ -122,16 +122,9 @@ def image_folder(
     classes, train = _list(root, "train", size)
     others, test = _list(root, held_out, size)
     if others != classes:
-        missing = sorted(set(classes) - set(others))
-        extra = sorted(set(others) - set(classes))
         raise DataError(
             f"{root / held_out} has other classes than {root / 'train'}: "
-            + "; ".join(
-                f"{word} {', '.join(names)}"
-                for word, names in (("missing", missing), ("unexpected", extra))
-                if names
-            )
-            + ". Both need the same class folders, named alike"
+            f"{differing_classes(others, classes)}. Both need the same class folders, named alike"
         )
     parts = [train, test]
     if (len(train) + len(test)) * 3 * size * size <= memory:
