@@ -242,7 +242,8 @@ def emptied(path: Path) -> None:
         ),
         (
             lambda root: (root / "test" / "bee").rename(root / "test" / "Bee"),
-            r"test has other classes than .*train: missing class folders: bee; unexpected class folders: Bee\. Both need",
+            r"has other classes than .*train: missing class folders: bee; unexpected class "
+            r"folders: Bee\. Both need",
         ),
         (
             lambda root: shutil.rmtree(root / "test" / "ant"),
