@@ -157,7 +157,7 @@ TRAINED_WELL: dict[str, Recipe] = {
         flip=True,
         shift=4,
         first_weights=HE,
-        source="the course: as for two-conv; rate and first weights chosen on validation images",
+        source="the course: as for two-conv, with a lower rate and He's first weights",
     ),
 }
 
