@@ -13,7 +13,6 @@ RECORDED = Path(__file__).parent / "recorded"
 
 def environment(device: str, precision: str) -> dict[str, Any]:
     """Command, commit, device, hardware, precision and versions of this process."""
-
     packages = ("torch", "numpy", "pandas")
     return {
         "command": shlex.join(["python", "-m", "alexnet_course", *sys.argv[1:]]),
