@@ -34,13 +34,15 @@ class Arm:
     """One network trained one way; ``measured_on`` is ``"test"`` or ``"validation"``.
 
     With ``"validation"`` a tenth of the training images is held out to choose by, and the test
-    images are not looked at. ``data`` is ``"CIFAR-10"`` or ``"drawn faces"``.
+    images are not looked at. ``data`` is ``"CIFAR-10"`` or ``"drawn faces"``. ``per_class`` keeps
+    the first so many training images of each class; ``None`` keeps all.
     """
 
     architecture: Architecture
     recipe: Recipe
     measured_on: str = "test"
     data: str = "CIFAR-10"
+    per_class: int | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ def _published(name: str) -> Arm:
 
 
 def _trained_well(name: str, **changes: Any) -> Arm:
-    return Arm(TUTORIALS[name].architecture, replace(TRAINED_WELL[name], **changes))
+    chosen = TUTORIALS[name]
+    return Arm(chosen.architecture, replace(TRAINED_WELL[name], **changes), data=chosen.data)
 
 
 def _choices(name: str, arms: Mapping[str, Mapping[str, Any]], **common: Any) -> dict[str, Arm]:
@@ -96,20 +99,39 @@ def _first_weights(**arms: FirstWeights | None) -> dict[str, Arm]:
     }
 
 
+def _ladder() -> dict[str, Arm]:
+    """From the published recipe of two-conv to our shortest one, one change after another.
+
+    The two ends are not among the arms: they are recorded as two-conv and two-conv-race.
+    """
+    recipe = replace(TUTORIALS["two-conv"].recipe, name="ladder", epochs=3)
+    shortest = SHORTEST["two-conv"]
+    rungs = {
+        "one-cycle": ("schedule", "warmup"),
+        "momentum": ("momentum", "nesterov", "learning_rate"),
+        "weight-decay": ("weight_decay",),
+        "flips": ("flip",),
+    }
+    arms = {}
+    for rung, settings in rungs.items():
+        recipe = replace(recipe, **{setting: getattr(shortest, setting) for setting in settings})
+        arms[rung] = Arm(TUTORIALS["two-conv"].architecture, recipe)
+    return arms
+
+
 def _faces() -> dict[str, Arm]:
-    """The tutorial image-folder with its slips, then with all of them mended."""
-    chosen = TUTORIALS["image-folder"]
+    """The tutorial image-folder with its slips and with all of them mended, by two recipes."""
     slips = _published("image-folder")
     tower = ARCHITECTURES["single-tower"].with_input(3, 224, 224).with_classes(7)
-    mended = replace(
-        slips,
-        architecture=tower.replace("conv1", padding=2).renamed("image-folder, mended"),
-        recipe=replace(chosen.recipe, name="mended", vertical_flip=False, flip=True),
-    )
+    tower = tower.replace("conv1", padding=2).renamed("image-folder, mended")
+    upside_down = {"vertical_flip": True, "flip": False}
+    mended = replace(slips.recipe, name="mended", vertical_flip=False, flip=True)
+    well = _trained_well("image-folder")
     return {
-        f"{name}{suffix}": replace(arm, recipe=replace(arm.recipe, epochs=epochs))
-        for epochs, suffix in ((1, ""), (8, "-8-epochs"))
-        for name, arm in (("published", slips), ("mended", mended))
+        "published": slips,
+        "mended": replace(slips, architecture=tower, recipe=mended),
+        "trained-well": replace(well, architecture=tower),
+        "trained-well-with-slips": replace(well, recipe=replace(well.recipe, **upside_down)),
     }
 
 
@@ -184,16 +206,28 @@ EXPERIMENTS: dict[str, Experiment] = {
             seeds=(0, 1, 2, 3, 4),
         ),
         Experiment(
+            "two-conv-ladder",
+            "Which parts of the shortest recipe make the difference?",
+            _ladder(),
+        ),
+        Experiment(
             "two-conv-schedule",
             "Does dropping the rate on a plateau, as in 2012, keep up with one cycle?",
-            _choices(
-                "two-conv",
-                {
-                    "constant-0.01": {"schedule": "constant", "learning_rate": 0.01},
-                    "plateau-0.01": {"schedule": "plateau", "learning_rate": 0.01},
-                    "one-cycle-0.05": {},
-                },
-            ),
+            {
+                name: replace(arm, per_class=1000)
+                for name, arm in _choices(
+                    "two-conv",
+                    {
+                        "constant": {"schedule": "constant"},
+                        "plateau": {"schedule": "plateau", "patience": 2},
+                        "one-cycle": {},
+                    },
+                    batch_size=32,
+                    learning_rate=0.01,
+                    shift=0,
+                ).items()
+            },
+            source="paper §5",
         ),
         Experiment(
             "first-weights",
@@ -235,7 +269,10 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment(
             "five-conv-32",
             "What is AlexNet at 32 pixels worth, trained as published and trained well?",
-            {"published": _published("five-conv-32")},
+            {
+                "published": _published("five-conv-32"),
+                "trained-well": _trained_well("five-conv-32"),
+            },
             seeds=(0,),
             source="tutorial five-conv-32",
         ),
@@ -313,6 +350,8 @@ def run(
         print(f"{label}: {wanted} epochs on {device}, {precision}", flush=True)
         data = images[arm.data]
         held = data if arm.measured_on == "test" else data.for_choosing()
+        if arm.per_class is not None:
+            held = held.sample(arm.per_class)
         settings = digest(arm)
         kept = cache_folder() / "runs" / f"{chosen.name}-{name}-seed{seed}-{settings[:12]}.pt"
         network = build(arm.architecture, seed, arm.recipe.first_weights)

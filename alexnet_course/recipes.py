@@ -152,6 +152,21 @@ TRAINED_WELL["adam-augmented"] = replace(
     first_weights=HE,
     source="the course: as for two-conv, with a lower rate and He's first weights",
 )
+TRAINED_WELL["five-conv-32"] = replace(
+    TRAINED_WELL["adam-augmented"],
+    source="the course: as for adam-augmented, which has as many layers; nothing was chosen anew",
+)
+TRAINED_WELL["image-folder"] = replace(
+    TRAINED_WELL["adam-augmented"],
+    epochs=5,
+    batch_size=16,
+    learning_rate=0.0025,
+    resize=224,
+    source=(
+        "the course: as for adam-augmented, in batches of the tutorial's size, with the rate "
+        "lowered as much; nothing was chosen anew"
+    ),
+)
 
 # The shortest way to the best accuracy of a tutorial; lengths chosen on validation images.
 SHORTEST: dict[str, Recipe] = {

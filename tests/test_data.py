@@ -584,6 +584,8 @@ def test_a_sample_has_the_first_images_of_each_class(tiny_data):
         firsts = tiny_data.train.images[tiny_data.train.labels == k][:4]
         assert torch.equal(sample.train.images[sample.train.labels == k], firsts)
     assert sample.name != tiny_data.name
+    assert tiny_data.sample(4).train.labels.equal(sample.train.labels)
+    assert tiny_data.sample(4).held_out is tiny_data.held_out
 
 
 def test_a_sample_larger_than_a_class_is_refused(tiny_data):

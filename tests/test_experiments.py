@@ -5,6 +5,7 @@ import json
 import math
 from collections import defaultdict
 from dataclasses import replace
+from itertools import chain, pairwise
 
 import pandas as pd
 import pytest
@@ -31,7 +32,7 @@ from alexnet_course.experiments import (
     run,
 )
 from alexnet_course.network import build
-from alexnet_course.recipes import Recipe
+from alexnet_course.recipes import SHORTEST, Recipe
 from alexnet_course.tutorials import tutorial
 
 
@@ -127,6 +128,29 @@ def test_a_record_is_what_fit_gives(data, record, small, tiny):
     table = recorded("small", folder).drop(columns=["arm", "seed", "seconds"])
     expected = history.frame.drop(columns="seconds")
     pd.testing.assert_frame_equal(table, expected, rtol=1e-5, check_dtype=False)
+
+
+def test_an_arm_may_train_on_fewer_images(data, record, small, tmp_path):
+    arms = {"few": replace(small.arms["rate-0.01"], per_class=3)}
+    run(replace(small, arms=arms), seeds=[0], folder=tmp_path, precision="float32")
+    (manifest,) = manifests("small", tmp_path)
+    assert manifest["train_images"] == 3 * len(data.classes)
+    assert manifest["data_digest"] == data.for_choosing().sample(3).digest
+    assert "3 + all a class" in manifest["data"]
+
+
+def test_the_ladder_climbs_from_the_published_recipe_to_the_shortest():
+    def settings(recipe):
+        return {k: v for k, v in vars(recipe).items() if k not in ("name", "source")}
+
+    rungs = [settings(arm.recipe) for arm in EXPERIMENTS["two-conv-ladder"].arms.values()]
+    bottom = settings(tutorial("two-conv").recipe) | {"epochs": 3}
+    top = settings(SHORTEST["two-conv"])
+    changed = [[k for k in top if a[k] != b[k]] for a, b in pairwise([bottom, *rungs, top])]
+    assert changed[0] == ["schedule", "warmup"] and changed[-1] == ["scaling"]
+    assert all(changed)
+    # What differs between the ends changes once on the way, and nothing else does.
+    assert sorted(chain.from_iterable(changed)) == sorted(k for k in top if bottom[k] != top[k])
 
 
 def test_the_manifest_says_what_was_run_on_what(data, record, small, monkeypatch):

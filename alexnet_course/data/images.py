@@ -111,13 +111,16 @@ class ImageData:
             held_out_name="validation",
         )
 
-    def sample(self, train: int, held_out: int) -> "ImageData":
-        """The first ``train`` and ``held_out`` images of each class, for a quick look."""
+    def sample(self, train: int, held_out: int | None = None) -> "ImageData":
+        """The first ``train`` training and ``held_out`` held-out images (all) of each class."""
+        kept = self.held_out
+        if held_out is not None:
+            kept = kept[kept.first_of_each_class(held_out)]
         return replace(
             self,
-            name=f"{self.name}, {train} + {held_out} a class",
+            name=f"{self.name}, {train} + {held_out or 'all'} a class",
             train=self.train[self.train.first_of_each_class(train)],
-            held_out=self.held_out[self.held_out.first_of_each_class(held_out)],
+            held_out=kept,
         )
 
     @cached_property
