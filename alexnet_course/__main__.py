@@ -23,9 +23,9 @@ def _table(options: argparse.Namespace) -> None:
 
 
 def _data(options: argparse.Namespace) -> None:
-    from alexnet_course.data import cifar10, drawn_faces, export_folders
+    from alexnet_course.data import export_folders, image_data
 
-    data = drawn_faces() if options.of == "faces" else cifar10()
+    data = image_data({"cifar10": "CIFAR-10", "faces": "drawn faces"}[options.of])
     print(data)
     print(f"digest {data.digest}")
     if options.action == "export":

@@ -22,7 +22,7 @@ from alexnet_course.experiments import mean_interval
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment
 from alexnet_course.recipes import TRAINED_WELL
-from alexnet_course.training import Trainer, best_device, best_precision
+from alexnet_course.training import Trainer, device_and_precision
 from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
 
 WARM_UP_STEPS = 3
@@ -44,6 +44,12 @@ def our_steps(trainer: Trainer) -> Iterator[int]:
         epoch += 1
         for _, _, size in trainer.epoch(epoch, lambda step: trainer.recipe.learning_rate):
             yield size
+
+
+def warm_up(steps: Iterator[int]) -> None:
+    """Take the first steps, which are slower than the rest, before anything is timed."""
+    for _ in range(WARM_UP_STEPS):
+        next(steps)
 
 
 def wait_for(device: torch.device) -> None:
@@ -106,8 +112,7 @@ def benchmark(
     trainer = our_trainer(name, data, device, precision)
     loops = {"published": published_steps(chosen, data.train, device), "ours": our_steps(trainer)}
     for steps in loops.values():
-        for _ in range(WARM_UP_STEPS):
-            next(steps)
+        warm_up(steps)
     ceiling = matrix_product(device, precision)
     measured: dict[str, list[float]] = {"ceiling": [], "published": [], "ours": []}
     for _ in range(rounds):
@@ -202,8 +207,7 @@ def _measure_memory(sender, loop: str, name: str, kind: str, precision: str, thr
         steps = published_steps(tutorial(name), data.train, device)
     else:
         steps = our_steps(our_trainer(name, data, device, precision))
-    for _ in range(WARM_UP_STEPS):
-        next(steps)
+    warm_up(steps)
     sender.send(torch.cuda.max_memory_allocated() if kind == "cuda" else _peak_of_process())
 
 
@@ -252,13 +256,12 @@ def run_benchmark(
     folder: Path = RECORDED,
 ) -> None:
     """Measure, print and store each tutorial's network, in ``<folder>/benchmark/``."""
-    device = best_device()
-    if precision == "auto":
-        precision = best_precision(device)
+    device, precision = device_and_precision(precision=precision)
+    images = {of: image_data(of) for of in {tutorial(name).data for name in names}}
     for name in names:
         record = environment(device.type, precision)
         record["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
-        data = image_data(tutorial(name).data)
+        data = images[tutorial(name).data]
         record |= benchmark(name, data, device, precision, rounds, seconds)
         print(text(record), flush=True)
         path = folder / "benchmark" / f"{name}-{device.type}.json"

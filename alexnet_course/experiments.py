@@ -322,7 +322,7 @@ def run(
     from alexnet_course.data import DataError, image_data
     from alexnet_course.data.folders import cache_folder
     from alexnet_course.network import build
-    from alexnet_course.training import best_device, best_precision, fit
+    from alexnet_course.training import device_and_precision, fit
 
     names = list(arms or chosen.arms)
     unknown = [name for name in names if name not in chosen.arms]
@@ -335,9 +335,7 @@ def run(
                 f"{chosen.name} is recorded on {name}, but the data is {data.source}. Set "
                 "ALEXNET_COURSE_CIFAR10 to a folder of its images, or connect to a network"
             )
-    device = best_device()
-    if precision == "auto":
-        precision = best_precision(device)
+    device, precision = device_and_precision(precision=precision)
     about = environment(device.type, precision)
     jobs = [(name, seed) for seed in (seeds or chosen.seeds) for name in names]
     for number, (name, seed) in enumerate(jobs, start=1):

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from alexnet_course.benchmark import WARM_UP_STEPS, images_per_second, recorded_benchmarks, store
+from alexnet_course.benchmark import images_per_second, recorded_benchmarks, store, warm_up
+from alexnet_course.config import look_up
 from alexnet_course.data import image_data
 from alexnet_course.data.folders import cache_folder
 from alexnet_course.experiments import (
@@ -21,13 +22,14 @@ from alexnet_course.experiments import (
     run,
 )
 from alexnet_course.provenance import RECORDED, environment, hardware
-from alexnet_course.training import best_device, best_precision
+from alexnet_course.training import device_and_precision
 from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
 
 
-def races() -> list[str]:
-    """The tutorials that can be raced: those with a best accuracy and a short recipe of ours."""
-    return [name.removesuffix("-race") for name in EXPERIMENTS if name.endswith("-race")]
+def races() -> dict[str, Experiment]:
+    """Our side for each tutorial that has a best accuracy and a short recipe of ours."""
+    suffix = "-race"
+    return {n.removesuffix(suffix): e for n, e in EXPERIMENTS.items() if n.endswith(suffix)}
 
 
 def run_race(
@@ -42,17 +44,13 @@ def run_race(
 
     Raises :class:`KeyError` for a network without a race.
     """
-    if name not in races():
-        raise KeyError(f"there is no race for {name!r}; choose one of {', '.join(races())}")
-    chosen, trial = tutorial(name), EXPERIMENTS[f"{name}-race"]
-    device = best_device()
-    if precision == "auto":
-        precision = best_precision(device)
+    trial = look_up(races(), name, "race")
+    chosen = tutorial(name)
+    device, precision = device_and_precision(precision=precision)
     place = _runs_folder(trial, folder, hardware(device.type), precision)
     train = image_data(chosen.data, quiet=True).train
     steps = published_steps(chosen, train, device)
-    for _ in range(WARM_UP_STEPS):
-        next(steps)
+    warm_up(steps)
     speeds = []
     for seed in trial.seeds:  # in turns, so that a machine that slows down slows both
         run(trial, seeds=[seed], folder=place, precision=precision)

@@ -96,6 +96,18 @@ def best_precision(device: torch.device) -> str:
     return "float32"
 
 
+def device_and_precision(
+    device: torch.device | str | None = None, precision: str = "auto"
+) -> tuple[torch.device, str]:
+    """What was asked for, or else the best that is here."""
+    device = torch.device(device) if device is not None else best_device()
+    if precision == "auto":
+        precision = best_precision(device)
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r}: choose 'auto' or one of {PRECISIONS}")
+    return device, precision
+
+
 def _autocast(device: torch.device, precision: str) -> AbstractContextManager:
     if precision == "float32":
         return nullcontext()
@@ -262,11 +274,7 @@ def fit(
 
     Raises :class:`TrainingDiverged` when a loss is not finite.
     """
-    device = torch.device(device) if device is not None else best_device()
-    if precision == "auto":
-        precision = best_precision(device)
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision {precision!r}: choose 'auto' or one of {PRECISIONS}")
+    device, precision = device_and_precision(device, precision)
     if len(data.train) == 0 or len(data.held_out) == 0:
         raise ValueError(f"{data!r}: there must be images to train on and to measure with")
     if recipe.schedule == "plateau" and data.held_out_name != "validation":

@@ -179,4 +179,4 @@ def test_standings_put_accuracies_and_measured_speeds_together(small, tmp_path):
 
 def test_a_network_without_a_race_is_answered_with_those_that_have_one(capsys):
     assert main(["race", "image-folder"]) == 2
-    assert "no race for 'image-folder'; choose one of" in capsys.readouterr().err
+    assert "no race 'image-folder'; choose one of" in capsys.readouterr().err

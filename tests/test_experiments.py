@@ -274,7 +274,7 @@ def test_a_run_may_be_recorded_part_way_and_taken_further(data, record, evaluati
 
 
 def test_images_that_nobody_knows_are_refused():
-    with pytest.raises(KeyError, match="no images 'MNIST'; choose 'CIFAR-10' or 'drawn faces'"):
+    with pytest.raises(KeyError, match="no image set 'MNIST'; choose one of CIFAR-10, drawn faces"):
         alexnet_course.data.image_data("MNIST")
 
 

@@ -1,5 +1,6 @@
 """Images for the course: CIFAR-10, generated sets, class folders, batches."""
 
+from alexnet_course.config import look_up
 from alexnet_course.data.augmentation import Preparation
 from alexnet_course.data.cifar10 import cifar10, stand_in
 from alexnet_course.data.faces import drawn_faces
@@ -10,11 +11,8 @@ from alexnet_course.data.images import ImageData, Split
 
 def image_data(name: str, quiet: bool = False) -> ImageData:
     """The images that experiments and tutorials name: ``"CIFAR-10"`` or ``"drawn faces"``."""
-    if name == "drawn faces":
-        return drawn_faces()
-    if name == "CIFAR-10":
-        return cifar10(quiet=quiet)
-    raise KeyError(f"there are no images {name!r}; choose 'CIFAR-10' or 'drawn faces'")
+    known = {"CIFAR-10": lambda: cifar10(quiet=quiet), "drawn faces": drawn_faces}
+    return look_up(known, name, "image set")()
 
 
 __all__ = [
