@@ -34,6 +34,10 @@ CODE_2012_WEIGHTS = FirstWeights(
 )  # the released code, config 145
 
 
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and value >= least
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything that turns a network and its images into a trained network, except the seed.
@@ -71,10 +75,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         rules = {
-            "epochs must be a whole number, at least 1": self.epochs >= 1
-            and isinstance(self.epochs, int),
-            "batch_size must be a whole number, at least 1": self.batch_size >= 1
-            and isinstance(self.batch_size, int),
+            "epochs must be a whole number, at least 1": _whole(self.epochs, 1),
+            "batch_size must be a whole number, at least 1": _whole(self.batch_size, 1),
             "learning_rate must be above 0": self.learning_rate > 0,
             "optimiser must be 'sgd' or 'adam'": self.optimiser in ("sgd", "adam"),
             "momentum must be at least 0 and below 1": 0 <= self.momentum < 1,
@@ -84,15 +86,13 @@ class Recipe:
             "weight_decay must not be negative": self.weight_decay >= 0,
             "schedule must be 'constant', 'one-cycle' or 'plateau'": self.schedule
             in ("constant", "one-cycle", "plateau"),
-            "patience must be a whole number of epochs, at least 1": self.patience >= 1
-            and isinstance(self.patience, int),
+            "patience must be a whole number of epochs, at least 1": _whole(self.patience, 1),
             "warmup must be above 0 and below 1": 0 < self.warmup < 1,
             "scaling must be 'minus-one-to-one' or 'per-channel'": self.scaling
             in ("minus-one-to-one", "per-channel"),
-            "shift must be a whole number of pixels, at least 0": self.shift >= 0
-            and isinstance(self.shift, int),
+            "shift must be a whole number of pixels, at least 0": _whole(self.shift, 0),
             "resize must be a whole number of pixels, at least 1, or None": self.resize is None
-            or (isinstance(self.resize, int) and self.resize >= 1),
+            or _whole(self.resize, 1),
             "colour must not be negative": self.colour >= 0,
             "label_smoothing must be at least 0 and below 1": 0 <= self.label_smoothing < 1,
         }

@@ -14,6 +14,7 @@ PLAIN = Recipe("plain", epochs=2, batch_size=4, learning_rate=0.1)
     ("changes", "rule"),
     [
         ({"epochs": 0}, "epochs must be a whole number, at least 1"),
+        ({"epochs": "3"}, "epochs must be a whole number"),
         ({"epochs": 1.5}, "epochs must be a whole number"),
         ({"batch_size": 0}, "batch_size must be a whole number, at least 1"),
         ({"batch_size": 64.0}, "batch_size must be a whole number"),
