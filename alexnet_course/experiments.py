@@ -74,6 +74,12 @@ def _choices(name: str, arms: Mapping[str, Mapping[str, Any]], **common: Any) ->
     }
 
 
+def _adam(rate: float) -> dict[str, Any]:
+    """Changes that put Adam, without weight decay, in the place of SGD."""
+    sgd = {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
+    return {"optimiser": "adam", "learning_rate": rate, **sgd}
+
+
 def _first_weights(**arms: FirstWeights | None) -> dict[str, Arm]:
     """Eight narrow layers by the paper's optimiser at a constant rate, from several starts."""
     network = TUTORIALS["adam-augmented"].architecture.renamed("adam-augmented, half as wide")
@@ -119,19 +125,22 @@ def _ladder() -> dict[str, Arm]:
     return arms
 
 
+def _mended_faces(**changes: Any) -> Arm:
+    """The tutorial image-folder without its slips, trained our way."""
+    tower = ARCHITECTURES["single-tower"].with_input(3, 224, 224).with_classes(7)
+    tower = tower.replace("conv1", padding=2).renamed("image-folder, mended")
+    return replace(_trained_well("image-folder", **changes), architecture=tower)
+
+
 def _faces() -> dict[str, Arm]:
     """The tutorial image-folder with its slips and with all of them mended, by two recipes."""
     slips = _published("image-folder")
-    tower = ARCHITECTURES["single-tower"].with_input(3, 224, 224).with_classes(7)
-    tower = tower.replace("conv1", padding=2).renamed("image-folder, mended")
-    upside_down = {"vertical_flip": True, "flip": False}
     mended = replace(slips.recipe, name="mended", vertical_flip=False, flip=True)
-    well = _trained_well("image-folder")
     return {
         "published": slips,
-        "mended": replace(slips, architecture=tower, recipe=mended),
-        "trained-well": replace(well, architecture=tower),
-        "trained-well-with-slips": replace(well, recipe=replace(well.recipe, **upside_down)),
+        "mended": replace(_mended_faces(), recipe=mended),
+        "trained-well": _mended_faces(),
+        "trained-well-with-slips": _trained_well("image-folder", vertical_flip=True, flip=False),
     }
 
 
@@ -184,14 +193,7 @@ EXPERIMENTS: dict[str, Experiment] = {
                         "warmup": 0.15,
                     },
                     **{
-                        f"adam-{rate:g}-no-shift": {
-                            "optimiser": "adam",
-                            "learning_rate": rate,
-                            "momentum": 0.0,
-                            "nesterov": False,
-                            "weight_decay": 0.0,
-                            "shift": 0,
-                        }
+                        f"adam-{rate:g}-no-shift": {**_adam(rate), "shift": 0}
                         for rate in (0.001, 0.002)
                     },
                 },
@@ -281,6 +283,19 @@ EXPERIMENTS: dict[str, Experiment] = {
             "What do the slips of a tutorial cost, on a set of drawn faces?",
             _faces(),
             source="tutorial image-folder",
+        ),
+        Experiment(
+            "image-folder-short",
+            "Which optimiser and rate suit eight layers on few, large images?",
+            {
+                name: replace(_mended_faces(epochs=2, **changes), measured_on="validation")
+                for name, changes in {
+                    "he-rate-0.0005": {"learning_rate": 0.0005},
+                    "he-adam-0.0001": _adam(0.0001),
+                    "adam-0.0001": {**_adam(0.0001), "first_weights": None},
+                }.items()
+            },
+            seeds=(0,),
         ),
         Experiment(
             "upscaled-227",
