@@ -74,12 +74,6 @@ def _choices(name: str, arms: Mapping[str, Mapping[str, Any]], **common: Any) ->
     }
 
 
-def _adam(rate: float) -> dict[str, Any]:
-    """Changes that put Adam, without weight decay, in the place of SGD."""
-    sgd = {"momentum": 0.0, "nesterov": False, "weight_decay": 0.0}
-    return {"optimiser": "adam", "learning_rate": rate, **sgd}
-
-
 def _first_weights(**arms: FirstWeights | None) -> dict[str, Arm]:
     """Eight narrow layers by the paper's optimiser at a constant rate, from several starts."""
     network = TUTORIALS["adam-augmented"].architecture.renamed("adam-augmented, half as wide")
@@ -193,7 +187,14 @@ EXPERIMENTS: dict[str, Experiment] = {
                         "warmup": 0.15,
                     },
                     **{
-                        f"adam-{rate:g}-no-shift": {**_adam(rate), "shift": 0}
+                        f"adam-{rate:g}-no-shift": {
+                            "optimiser": "adam",
+                            "learning_rate": rate,
+                            "momentum": 0.0,
+                            "nesterov": False,
+                            "weight_decay": 0.0,
+                            "shift": 0,
+                        }
                         for rate in (0.001, 0.002)
                     },
                 },
@@ -290,9 +291,15 @@ EXPERIMENTS: dict[str, Experiment] = {
             {
                 name: replace(_mended_faces(epochs=2, **changes), measured_on="validation")
                 for name, changes in {
-                    "he-rate-0.0005": {"learning_rate": 0.0005},
-                    "he-adam-0.0001": _adam(0.0001),
-                    "adam-0.0001": {**_adam(0.0001), "first_weights": None},
+                    "he-rate-0.0005": {
+                        "optimiser": "sgd",
+                        "learning_rate": 0.0005,
+                        "momentum": 0.9,
+                        "nesterov": True,
+                        "weight_decay": 5e-4,
+                    },
+                    "he-adam-0.0001": {},
+                    "adam-0.0001": {"first_weights": None},
                 }.items()
             },
             seeds=(0,),
