@@ -104,6 +104,8 @@ def plot_lines(table: pd.DataFrame, xlabel: str, ylabel: str, log: bool = False)
         few = len(values) <= 20
         axis.plot(values.index, values, marker=marker if few else None, ms=5, label=label)
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    if pd.api.types.is_integer_dtype(table.index):
+        axis.xaxis.get_major_locator().set_params(integer=True)
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)  # over no line
     return figure
 

@@ -309,6 +309,14 @@ NEEDED = [
     *(("two-conv-race", "ours", seed) for seed in range(5)),
     *(("two-conv-rate", arm, 0) for arm in EXPERIMENTS["two-conv-rate"].arms),
     *(("two-conv-short", arm, 0) for arm in EXPERIMENTS["two-conv-short"].arms),
+    *(("two-conv-weight-decay", "without", seed) for seed in (0, 1, 2)),
+    *(
+        ("two-conv-schedule", arm, seed)
+        for arm in EXPERIMENTS["two-conv-schedule"].arms
+        for seed in (0, 1, 2)
+    ),
+    *(("image-folder", arm, seed) for arm in ("published", "mended") for seed in (0, 1, 2)),
+    *(("image-folder-short", arm, 0) for arm in EXPERIMENTS["image-folder-short"].arms),
     ("adam-augmented", "published", 0),
 ]
 

@@ -167,6 +167,7 @@ def test_lines_stand_over_the_index_of_their_table():
     assert axis.get_yscale() == "log"
     assert [line.get_label() for line in axis.lines] == ["torch", "paper"]
     assert axis.lines[1].get_xydata().tolist() == [[5, 1.0], [6, 0.9], [7, 0.81]]
+    assert all(tick == round(tick) for tick in axis.get_xticks())
 
 
 def test_a_race_has_a_point_for_each_way_and_arrows_from_the_first():
