@@ -316,6 +316,7 @@ NEEDED = [
         for seed in (0, 1, 2)
     ),
     *(("image-folder", arm, seed) for arm in ("published", "mended") for seed in (0, 1, 2)),
+    ("image-folder", "trained-well", 0),
     *(("image-folder-short", arm, 0) for arm in EXPERIMENTS["image-folder-short"].arms),
     ("adam-augmented", "published", 0),
 ]
