@@ -134,8 +134,8 @@ def plot_race(table: pd.DataFrame) -> Figure:
         for row in others:
             axis.plot(row.seconds, row.accuracy, "o", color=colour, ms=8)
             end = (row.seconds, row.accuracy)
-            above = {"xytext": (0, 8), "textcoords": "offset points", "ha": "center"}
-            axis.annotate(row.way, end, color=colour, **above)
+            before = {"xytext": (-8, 0), "textcoords": "offset points", "ha": "right"}
+            axis.annotate(row.way, end, color=colour, va="center", **before)
             axis.annotate(
                 "",
                 end,
@@ -146,7 +146,7 @@ def plot_race(table: pd.DataFrame) -> Figure:
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.margins(0.12)
+    axis.margins(x=0.2, y=0.12)
     return figure
 
 
