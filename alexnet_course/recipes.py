@@ -171,7 +171,7 @@ TRAINED_WELL["image-folder"] = Recipe(
     source="the course: Adam, its rate and He's first weights chosen on validation images",
 )
 
-# The shortest way to the best accuracy of a tutorial; lengths chosen on validation images.
+# The shortest way to the best accuracy of a tutorial; settings chosen on validation images.
 SHORTEST: dict[str, Recipe] = {
     "two-conv": replace(
         TRAINED_WELL["two-conv"],

@@ -242,8 +242,8 @@ def emptied(path: Path) -> None:
         ),
         (
             lambda root: (root / "test" / "bee").rename(root / "test" / "Bee"),
-            r"has other classes than .*train: missing class folders: bee; unexpected class "
-            r"folders: Bee\. Both need",
+            r"test has other classes than .*train: missing class folders: bee; unexpected "
+            r"class folders: Bee\. Both need",
         ),
         (
             lambda root: shutil.rmtree(root / "test" / "ant"),
