@@ -252,6 +252,26 @@ class ReLU(Layer):
     kind: ClassVar[str] = "relu"
 
 
+ACTIVATIONS = ("tanh", "sigmoid", "leaky-relu", "gelu")
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """A nonlinearity in a ReLU's place; ``function`` is one of :data:`ACTIVATIONS`.
+
+    ``"tanh"`` is the one that the paper compares with (§3.1). ``"leaky-relu"`` multiplies negative
+    values by 0.01; ``"gelu"`` multiplies each value by the normal distribution function of it.
+    """
+
+    function: str
+    kind: ClassVar[str] = "activation"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.function not in ACTIVATIONS:
+            self.fail(f"function is {self.function!r}; choose one of {', '.join(ACTIVATIONS)}")
+
+
 @dataclass(frozen=True)
 class Dropout(Layer):
     """Zero each value with probability ``p`` while training, paper §4.2 (inverted, as today).

@@ -134,6 +134,17 @@ def _(layer: specs.ReLU, shape: Shape) -> nn.Module:
 
 
 @make_module.register
+def _(layer: specs.Activation, shape: Shape) -> nn.Module:
+    modules = {
+        "tanh": nn.Tanh,
+        "sigmoid": nn.Sigmoid,
+        "leaky-relu": nn.LeakyReLU,
+        "gelu": nn.GELU,
+    }
+    return modules[layer.function]()
+
+
+@make_module.register
 def _(layer: specs.Dropout, shape: Shape) -> nn.Module:
     return LastingDropout(layer.p) if layer.at_test else nn.Dropout(layer.p)
 

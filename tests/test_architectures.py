@@ -12,6 +12,7 @@ from alexnet_course.arithmetic import layer_table
 from alexnet_course.config import digest, plain
 from alexnet_course.layers import (
     LRN,
+    Activation,
     AdaptivePool,
     Conv,
     Dropout,
@@ -52,6 +53,7 @@ EDITS = {
     "replace": lambda a: a.replace("conv1", padding=2),
     "without": lambda a: a.without("lrn", "relu7"),
     "with_pooling": lambda a: a.with_pooling(2, 2),
+    "with_activation": lambda a: a.with_activation("tanh"),
     "with_input": lambda a: a.with_input(3, 224, 224),
     "with_classes": lambda a: a.with_classes(10),
     "renamed": lambda a: a.renamed("mine"),
@@ -93,6 +95,14 @@ def test_with_pooling_leaves_adaptive_pooling_alone():
     after = ARCHITECTURES["torchvision"].with_pooling(2, 2)
     assert after.layer("avgpool") == AdaptivePool("avgpool", 6)
     assert [(x.kernel, x.stride) for x in after.layers if isinstance(x, Pool)] == [(2, 2)] * 3
+
+
+def test_with_activation_gives_every_relus_place_to_another_function():
+    after = ARCHITECTURES["two-conv"].with_activation("leaky-relu")
+    changed = [(x.name, x.function) for x in after.layers if isinstance(x, Activation)]
+    assert changed == [(f"leaky_relu{i}", "leaky-relu") for i in (1, 2, 3, 4)]
+    before = layer_table(ARCHITECTURES["two-conv"]).drop(columns=["name", "kind"])
+    assert layer_table(after).drop(columns=["name", "kind"]).equals(before)
 
 
 def test_with_classes_changes_the_last_linear_layer_only():
@@ -177,6 +187,7 @@ OTHER_VALUES = {
         "across": "space",
     },
     ReLU("x"): {"name": "y"},
+    Activation("x", "tanh"): {"name": "y", "function": "gelu"},
     Dropout("x"): {"name": "y", "p": 0.2, "at_test": True},
     Flatten("x"): {"name": "y"},
     Linear("x", 5): {"name": "y", "out_features": 6, "bias": False},

@@ -14,6 +14,7 @@ from alexnet_course.architectures import Architecture
 from alexnet_course.arithmetic import trace
 from alexnet_course.layers import (
     LRN,
+    Activation,
     AdaptivePool,
     Conv,
     Dropout,
@@ -291,6 +292,7 @@ IMPOSSIBLE = {
     ),
     "even patch": (lambda: [LRN("n", size=4, across="space")], ["'n'", "size 4", "even"]),
     "norm of zero": (lambda: [LRN("n", k=0)], ["'n'", "k=0", "positive"]),
+    "activation": (lambda: [Activation("a", "relu6")], ["'a'", "'relu6'", "tanh, sigmoid"]),
     "all dropped": (lambda: [Dropout("d", p=1)], ["'d'", "p is 1", "below 1"]),
     "two names": (lambda: [ReLU("same"), ReLU("same")], ["'same'", "two layers", "once"]),
     "no name": (lambda: [ReLU("")], ["''", "name", "letters"]),

@@ -1,5 +1,8 @@
 """Built networks against PyTorch, torchvision, the paper's formulas and explicit towers."""
 
+import math
+from statistics import NormalDist
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,7 @@ from torch import nn
 from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.layers import (
     LRN,
+    Activation,
     Conv,
     Dropout,
     Flatten,
@@ -330,6 +334,21 @@ def test_first_weights_for_a_layer_that_is_not_there_are_refused():
 def test_first_weights_allow_layers_without_biases():
     architecture = ARCHITECTURES["two-conv"].replace("conv1", bias=False)
     assert build(architecture, 0, FirstWeights("he", bias=0.5)).conv1.bias is None
+
+
+@pytest.mark.parametrize(
+    "function, formula",
+    [
+        ("tanh", math.tanh),
+        ("sigmoid", lambda x: 1 / (1 + math.exp(-x))),
+        ("leaky-relu", lambda x: max(x, 0.01 * x)),
+        ("gelu", lambda x: x * NormalDist().cdf(x)),
+    ],
+)
+def test_an_activation_is_its_formula(function, formula):
+    x = random_image(1, 2, 3, 3)
+    expected = x.clone().apply_(formula)
+    torch.testing.assert_close(run_one(Activation("a", function), x), expected)
 
 
 def test_lasting_dropout_drops_in_eval_mode_too():
