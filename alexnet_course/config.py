@@ -39,6 +39,11 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def is_whole(value: Any, least: int) -> bool:
+    """Whether ``value`` is a whole number, at least ``least``; ``True`` is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
 def look_up(table: Mapping[str, Any], name: str, kind: str) -> Any:
     """``table[name]``; a :class:`KeyError` that lists what there is where that is missing."""
     if name not in table:

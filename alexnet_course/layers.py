@@ -12,6 +12,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from alexnet_course.config import is_whole
+
 Shape = tuple[int, ...]
 
 
@@ -74,7 +76,7 @@ class Layer:
 
     def require_whole(self, least: int, **numbers: int) -> None:
         for label, number in numbers.items():
-            if not isinstance(number, int) or isinstance(number, bool) or number < least:
+            if not is_whole(number, least):
                 self.fail(f"{label} is {number!r}; it must be a whole number, at least {least}")
 
     def require_maps(self, shape: Shape) -> None:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from alexnet_course.config import is_whole
+
 PLATEAU_DROPS = 3  # paper §5
 
 
@@ -34,10 +36,6 @@ CODE_2012_WEIGHTS = FirstWeights(
 )  # the released code, config 145
 
 
-def _whole(value: object, least: int) -> bool:
-    return isinstance(value, int) and value >= least
-
-
 @dataclass(frozen=True)
 class Recipe:
     """Everything that turns a network and its images into a trained network, except the seed.
@@ -46,7 +44,10 @@ class Recipe:
     ``"one-cycle"``: a straight climb from 1/25 of the rate over the first ``warmup`` share of all
     steps, then a straight fall to nothing (Smith & Topin 2019); or ``"plateau"``: divided by 10
     when validation accuracy has not improved for ``patience`` epochs, three times in all (paper
-    §5). ``shift`` is in pixels each way; ``colour`` is the standard deviation of the three draws
+    §5). ``shift`` is in pixels each way; ``crop`` is the side in pixels of what is cut out of each
+    image, at a random place while training and in the middle for measuring (``random_crop`` false:
+    in the middle always). ``shared_draws`` images in a row share one flip and one place, as 32 do
+    in the released 2012 code. ``colour`` is the standard deviation of the three draws
     of the colour shift (paper §4.1: 0.1). ``first_weights`` is ``None`` for PyTorch's own;
     ``resize`` the size in pixels to which images are brought, ``None`` to leave them. A last,
     smaller batch is used, not dropped.
@@ -71,12 +72,15 @@ class Recipe:
     patience: int = 3
     first_weights: FirstWeights | None = None
     resize: int | None = None
+    crop: int | None = None
+    random_crop: bool = True
+    shared_draws: int = 1
     source: str = field(default="", metadata={"describes": True})
 
     def __post_init__(self) -> None:
         rules = {
-            "epochs must be a whole number, at least 1": _whole(self.epochs, 1),
-            "batch_size must be a whole number, at least 1": _whole(self.batch_size, 1),
+            "epochs must be a whole number, at least 1": is_whole(self.epochs, 1),
+            "batch_size must be a whole number, at least 1": is_whole(self.batch_size, 1),
             "learning_rate must be above 0": self.learning_rate > 0,
             "optimiser must be 'sgd' or 'adam'": self.optimiser in ("sgd", "adam"),
             "momentum must be at least 0 and below 1": 0 <= self.momentum < 1,
@@ -86,13 +90,20 @@ class Recipe:
             "weight_decay must not be negative": self.weight_decay >= 0,
             "schedule must be 'constant', 'one-cycle' or 'plateau'": self.schedule
             in ("constant", "one-cycle", "plateau"),
-            "patience must be a whole number of epochs, at least 1": _whole(self.patience, 1),
+            "patience must be a whole number of epochs, at least 1": is_whole(self.patience, 1),
             "warmup must be above 0 and below 1": 0 < self.warmup < 1,
             "scaling must be 'minus-one-to-one' or 'per-channel'": self.scaling
             in ("minus-one-to-one", "per-channel"),
-            "shift must be a whole number of pixels, at least 0": _whole(self.shift, 0),
+            "shift must be a whole number of pixels, at least 0": is_whole(self.shift, 0),
             "resize must be a whole number of pixels, at least 1, or None": self.resize is None
-            or _whole(self.resize, 1),
+            or is_whole(self.resize, 1),
+            "crop must be a whole number of pixels, at least 1, or None": self.crop is None
+            or is_whole(self.crop, 1),
+            "crop and shift both move the image; leave one out": self.crop is None
+            or self.shift == 0,
+            "shared_draws must be a whole number of images, at least 1": is_whole(
+                self.shared_draws, 1
+            ),
             "colour must not be negative": self.colour >= 0,
             "label_smoothing must be at least 0 and below 1": 0 <= self.label_smoothing < 1,
         }

@@ -202,8 +202,21 @@ class Trainer:
         self.optimiser = _optimiser(network, recipe, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
         images = train.sample_images()
-        self.preparation = Preparation.of(recipe.scaling, images, recipe.resize).to(device)
+        self.preparation = Preparation.of(recipe.scaling, images, recipe.resize, recipe.crop).to(
+            device
+        )
+        self.spare = self._pixels_to_spare(min(images.shape[2:]))
         self.colours = recipe.colour * colour_directions(images) if recipe.colour else None
+
+    def _pixels_to_spare(self, side: int) -> int:
+        """How many places in a row a random crop can take, less one."""
+        size = self.recipe.crop
+        if size is not None and size > side:
+            raise ValueError(
+                f"recipe {self.recipe.name!r} cuts {size} pixels out of images of {side}; "
+                f"crop must be at most {side}"
+            )
+        return side - size if size is not None and self.recipe.random_crop else 0
 
     def epoch(
         self, number: int, rate: Callable[[int], float]
@@ -227,6 +240,9 @@ class Trainer:
             recipe.shift,
             self.colours,
             device,
+            recipe.crop,
+            self.spare,
+            recipe.shared_draws,
         )
         self.network.train()
         done = 0

@@ -682,6 +682,28 @@ def test_offsets_count_down_then_right():
     assert down[0, 0].tolist() == [[0, 0, 0], [1, 2, 3], [4, 5, 6]]
 
 
+def test_a_crop_is_a_window_of_the_image_at_any_place(batch):
+    cropped, _ = drawn(size=4, spare=1).augment(batch, ALL)
+    assert cropped.shape == (500, 3, 4, 4)
+    found = np.zeros((500, 2, 2), dtype=bool)
+    for down in (0, 1):
+        for right in (0, 1):
+            window = batch[:, :, down : down + 4, right : right + 4]
+            found[:, down, right] = (window == cropped).flatten(1).all(1)
+    assert (found.sum(axis=(1, 2)) == 1).all()
+    assert found.sum(axis=0).min() > 75  # each of the four about 125 times
+
+
+def test_images_in_a_row_share_flip_and_place_and_not_colour():
+    draws = drawn(count=100, flips=True, size=4, spare=10, colours=torch.eye(3), shared=32)
+    for part in (draws.mirrored, draws.offsets):
+        groups = part.split(32)
+        assert [len(group) for group in groups] == [32, 32, 32, 4]
+        assert all((group == group[0]).all() for group in groups)
+        assert len({str(group[0]) for group in groups}) > 1
+    assert len(draws.colours.unique(dim=0)) == 100
+
+
 def test_nothing_asked_for_is_no_change(batch):
     images, colours = drawn().augment(batch, ALL)
     assert images is batch and colours is None
@@ -723,6 +745,16 @@ def test_images_are_brought_to_the_size_that_is_asked_for():
     # Bilinear, by hand: new centres stand at −0.25, 0.25, 0.75, 1.25 of the old columns.
     assert scaled.shape == (1, 1, 4, 4)
     torch.testing.assert_close(scaled[0, 0], torch.tensor([[-1, -0.5, 0.5, 1.0]]).expand(4, 4))
+
+
+@pytest.mark.parametrize("size", [5, 4, 1])
+def test_preparation_cuts_to_the_middle(batch, size):
+    from torchvision.transforms.v2.functional import center_crop
+
+    square = batch[:, :, :5]
+    prepared = Preparation.of("minus-one-to-one", square, crop=size)(square)
+    whole = Preparation.of("minus-one-to-one", square)
+    assert torch.equal(prepared, whole(center_crop(square, [size, size])))
 
 
 def test_grey_images_have_no_colour_directions():

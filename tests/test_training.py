@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from alexnet_course import training
-from alexnet_course.data import Preparation
+from alexnet_course.data import Preparation, Split
 from alexnet_course.network import build
 from alexnet_course.recipes import Recipe
 from alexnet_course.training import (
@@ -209,6 +209,27 @@ def test_images_are_resized_to_what_the_network_takes(train, tiny, tiny_data):
     assert len(train(replace(STILL, resize=40), network=wide).rows) == 1
     with pytest.raises(RuntimeError):
         train(STILL, network=wide)
+
+
+def test_a_recipe_that_crops_trains_on_crops_and_is_measured_in_the_middle(train, tiny, tiny_data):
+    small = tiny.with_input(3, 28, 28)
+    middle = replace(
+        tiny_data,
+        train=Split(tiny_data.train.images[:, :, 2:30, 2:30], tiny_data.train.labels),
+        held_out=Split(tiny_data.held_out.images[:, :, 2:30, 2:30], tiny_data.held_out.labels),
+    )
+    expected, still, moved = (
+        train(recipe, data=data, network=build(small, seed=0)).rows[0]
+        for recipe, data in (
+            (STILL, middle),
+            (replace(STILL, crop=28, random_crop=False), tiny_data),
+            (replace(STILL, crop=28), tiny_data),
+        )
+    )
+    assert still["train_loss"] == expected["train_loss"] != moved["train_loss"]
+    assert still["test_loss"] == expected["test_loss"] == moved["test_loss"]
+    with pytest.raises(ValueError, match=r"cuts 40 pixels out of images of 32.*at most 32"):
+        train(replace(STILL, crop=40))
 
 
 def test_a_plateau_follows_the_validation_accuracies(train, tiny_data):
