@@ -254,6 +254,19 @@ class ReLU(Layer):
     kind: ClassVar[str] = "relu"
 
 
+@dataclass(frozen=True)
+class BatchNorm(Layer):
+    """Each channel to mean 0 and deviation 1, then scaled and moved as learned (Ioffe & Szegedy).
+
+    While training, mean and deviation are the batch's; in eval mode, running averages of them.
+    """
+
+    kind: ClassVar[str] = "batchnorm"
+
+    def parameter_counts(self, shape: Shape) -> tuple[int, int]:
+        return shape[0], shape[0]
+
+
 ACTIVATIONS = ("tanh", "sigmoid", "leaky-relu", "gelu")
 
 
@@ -276,19 +289,26 @@ class Activation(Layer):
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """Zero each value with probability ``p`` while training, paper §4.2 (inverted, as today).
+    """Zero each value with probability ``p`` while training, paper §4.2.
 
-    ``at_test`` goes on dropping in eval mode: the slip of ``F.dropout(x)`` without ``training=``.
+    What is left is divided by 1 − ``p`` meanwhile, as today (``scaled="training"``), or every
+    value is multiplied by 1 − ``p`` in eval mode, as in 2012 (``scaled="test"``). ``at_test`` goes
+    on dropping in eval mode: the slip of ``F.dropout(x)`` without ``training=``.
     """
 
     p: float = 0.5
     at_test: bool = False
+    scaled: str = "training"
     kind: ClassVar[str] = "dropout"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.p < 1:
             self.fail(f"p is {self.p!r}; it must be at least 0 and below 1")
+        if self.scaled not in ("training", "test"):
+            self.fail(f"scaled is {self.scaled!r}; it must be 'training' or 'test'")
+        if self.at_test and self.scaled == "test":
+            self.fail("at_test is today's slip; it goes with scaled='training' only")
 
 
 @dataclass(frozen=True)

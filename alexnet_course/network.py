@@ -86,6 +86,13 @@ class LastingDropout(nn.Dropout):
         return F.dropout(x, self.p)
 
 
+class DropoutOf2012(nn.Dropout):
+    """Paper §4.2: values are zeroed while training, and all are multiplied by 1 − p after it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * (1 - self.p)
+
+
 @singledispatch
 def make_module(layer: Layer, shape: Shape) -> nn.Module:
     """The module for one layer that receives ``shape``; a new spec registers its own."""
@@ -134,6 +141,11 @@ def _(layer: specs.ReLU, shape: Shape) -> nn.Module:
 
 
 @make_module.register
+def _(layer: specs.BatchNorm, shape: Shape) -> nn.Module:
+    return nn.BatchNorm2d(shape[0]) if len(shape) == 3 else nn.BatchNorm1d(shape[0])
+
+
+@make_module.register
 def _(layer: specs.Activation, shape: Shape) -> nn.Module:
     modules = {
         "tanh": nn.Tanh,
@@ -146,6 +158,8 @@ def _(layer: specs.Activation, shape: Shape) -> nn.Module:
 
 @make_module.register
 def _(layer: specs.Dropout, shape: Shape) -> nn.Module:
+    if layer.scaled == "test":
+        return DropoutOf2012(layer.p)
     return LastingDropout(layer.p) if layer.at_test else nn.Dropout(layer.p)
 
 
@@ -204,7 +218,8 @@ def _made(architecture: Architecture, first_weights: FirstWeights | None) -> Net
     network = Network(architecture)
     if first_weights is None:
         return network
-    learned = {name: m for name, m in network.named_children() if hasattr(m, "weight")}
+    drawn = (nn.Conv2d, nn.Linear)
+    learned = {name: m for name, m in network.named_children() if isinstance(m, drawn)}
     unmatched = (first_weights.stds.keys() | first_weights.biases.keys()) - learned.keys()
     if unmatched:
         raise ValueError(

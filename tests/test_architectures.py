@@ -14,6 +14,7 @@ from alexnet_course.layers import (
     LRN,
     Activation,
     AdaptivePool,
+    BatchNorm,
     Conv,
     Dropout,
     Flatten,
@@ -188,7 +189,8 @@ OTHER_VALUES = {
     },
     ReLU("x"): {"name": "y"},
     Activation("x", "tanh"): {"name": "y", "function": "gelu"},
-    Dropout("x"): {"name": "y", "p": 0.2, "at_test": True},
+    BatchNorm("x"): {"name": "y"},
+    Dropout("x"): {"name": "y", "p": 0.2, "at_test": True, "scaled": "test"},
     Flatten("x"): {"name": "y"},
     Linear("x", 5): {"name": "y", "out_features": 6, "bias": False},
 }

@@ -294,6 +294,8 @@ IMPOSSIBLE = {
     "norm of zero": (lambda: [LRN("n", k=0)], ["'n'", "k=0", "positive"]),
     "activation": (lambda: [Activation("a", "relu6")], ["'a'", "'relu6'", "tanh, sigmoid"]),
     "all dropped": (lambda: [Dropout("d", p=1)], ["'d'", "p is 1", "below 1"]),
+    "scaled": (lambda: [Dropout("d", scaled="never")], ["'d'", "'never'", "'training' or 'test'"]),
+    "old slip": (lambda: [Dropout("d", 0.5, True, "test")], ["'d'", "scaled='training' only"]),
     "two names": (lambda: [ReLU("same"), ReLU("same")], ["'same'", "two layers", "once"]),
     "no name": (lambda: [ReLU("")], ["''", "name", "letters"]),
     "dotted name": (lambda: [ReLU("block.relu")], ["'block.relu'", "name", "letters"]),

@@ -14,6 +14,7 @@ from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.layers import (
     LRN,
     Activation,
+    BatchNorm,
     Conv,
     Dropout,
     Flatten,
@@ -331,6 +332,13 @@ def test_first_weights_for_a_layer_that_is_not_there_are_refused():
         )
 
 
+def test_first_weights_leave_batch_norm_as_it_begins():
+    layers = (Conv("conv1", 4, kernel=3), BatchNorm("norm1"), ReLU("relu1"))
+    made = build(Architecture("normed", (3, 8, 8), layers), 0, FirstWeights("he", bias=0.5))
+    assert (made.conv1.bias == 0.5).all()
+    assert (made.norm1.weight == 1).all() and (made.norm1.bias == 0).all()
+
+
 def test_first_weights_allow_layers_without_biases():
     architecture = ARCHITECTURES["two-conv"].replace("conv1", bias=False)
     assert build(architecture, 0, FirstWeights("he", bias=0.5)).conv1.bias is None
@@ -349,6 +357,33 @@ def test_an_activation_is_its_formula(function, formula):
     x = random_image(1, 2, 3, 3)
     expected = x.clone().apply_(formula)
     torch.testing.assert_close(run_one(Activation("a", function), x), expected)
+
+
+def test_dropout_of_2012_is_todays_times_what_is_kept():
+    x = torch.linspace(1, 2, 1000).view(1, 1000)
+    old, new = (make_module(Dropout("d", 0.3, scaled=s), (1000,)) for s in ("test", "training"))
+    with torch.random.fork_rng():
+        outputs = []
+        for module in (old, new):
+            torch.manual_seed(0)
+            outputs.append(module.train()(x))
+    torch.testing.assert_close(outputs[0], outputs[1] * 0.7)
+    kept = outputs[0] != 0
+    torch.testing.assert_close(outputs[0][kept], x[kept])  # unscaled while training
+    assert 650 < kept.sum() < 750
+    torch.testing.assert_close(old.eval()(x), 0.7 * x)
+    assert torch.equal(new.eval()(x), x)
+
+
+@pytest.mark.parametrize("shape", [(4, 3, 2), (5,)])
+def test_batch_norm_gives_each_channel_mean_0_and_deviation_1(shape):
+    layer = BatchNorm("n")
+    assert layer.parameter_counts(shape) == (shape[0], shape[0])
+    module = make_module(layer, shape).double()
+    assert sum(p.numel() for p in module.parameters()) == 2 * shape[0]
+    x = random_image(200, *shape) * 3 + 1
+    y = module.train()(x).transpose(0, 1).flatten(1)
+    assert y.mean(1).abs().max() < 1e-6 and (y.std(1) - 1).abs().max() < 0.01
 
 
 def test_lasting_dropout_drops_in_eval_mode_too():
