@@ -35,7 +35,8 @@ class Arm:
 
     With ``"validation"`` a tenth of the training images is held out to choose by, and the test
     images are not looked at. ``data`` is ``"CIFAR-10"`` or ``"drawn faces"``. ``per_class`` keeps
-    the first so many training images of each class; ``None`` keeps all.
+    the first so many training images of each class; ``None`` keeps all. ``measures`` names what
+    is measured when the run has ended (:data:`alexnet_course.measures.MEASURES`).
     """
 
     architecture: Architecture
@@ -43,6 +44,7 @@ class Arm:
     measured_on: str = "test"
     data: str = "CIFAR-10"
     per_class: int | None = None
+    measures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -348,6 +350,7 @@ def run(
     from alexnet_course.checkpoints import write_atomically
     from alexnet_course.data import DataError, image_data
     from alexnet_course.data.folders import cache_folder
+    from alexnet_course.measures import MEASURES, measure_all
     from alexnet_course.network import build
     from alexnet_course.training import device_and_precision, fit
 
@@ -355,6 +358,8 @@ def run(
     unknown = [name for name in names if name not in chosen.arms]
     if unknown:
         raise KeyError(f"{chosen.name} has no arm {unknown[0]!r}; it has {', '.join(chosen.arms)}")
+    for measure in {measure for name in names for measure in chosen.arms[name].measures}:
+        look_up(MEASURES, measure, "measure")  # now, not after hours
     images = {name: image_data(name) for name in {chosen.arms[name].data for name in names}}
     for name, data in images.items():
         if data.name != name:
@@ -405,6 +410,9 @@ def run(
             "config_digest": settings,
             "config": plain(arm),
         }
+        finished = len(history.rows) == arm.recipe.epochs
+        if finished and arm.measures:
+            manifest["measures"] = measure_all(arm.measures, network, held, arm.recipe, device)
         contents = {"csv": history.frame}
         if history.batches:
             contents["batches.csv"] = pd.DataFrame(history.batches)
@@ -415,7 +423,7 @@ def run(
         for kind, content in contents.items():
             path = record_path(chosen.name, name, seed, kind, folder)
             write_atomically(path, lambda file, content=content: file.write(content.encode()))
-        if len(history.rows) == arm.recipe.epochs:
+        if finished:
             kept.unlink()
         print(f"{label}: {history.accuracy:.2f} % on {arm.measured_on} images", flush=True)
 
@@ -454,6 +462,15 @@ def manifests(name: str, folder: Path = RECORDED) -> list[dict[str, Any]]:
     order = list(EXPERIMENTS[name].arms) if name in EXPERIMENTS else []
     return sorted(
         found, key=lambda m: (order.index(m["arm"]) if m["arm"] in order else -1, m["seed"])
+    )
+
+
+def measured(name: str, measure: str, folder: Path = RECORDED) -> pd.DataFrame:
+    """What ``measure`` gave at the end of each run: columns ``arm``, ``seed`` and its numbers."""
+    return pd.DataFrame(
+        {"arm": manifest["arm"], "seed": manifest["seed"], **manifest["measures"][measure]}
+        for manifest in manifests(name, folder)
+        if measure in manifest.get("measures", {})
     )
 
 

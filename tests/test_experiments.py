@@ -25,6 +25,7 @@ from alexnet_course.experiments import (
     experiment,
     manifests,
     mean_interval,
+    measured,
     record_path,
     recorded,
     recorded_table,
@@ -137,6 +138,25 @@ def test_an_arm_may_train_on_fewer_images(data, record, small, tmp_path):
     assert manifest["train_images"] == 3 * len(data.classes)
     assert manifest["data_digest"] == data.for_choosing().sample(3).digest
     assert "3 + all a class" in manifest["data"]
+
+
+def test_measures_are_taken_when_a_run_has_ended(data, small, tmp_path):
+    arms = {"measured": replace(small.arms["rate-0.01"], measures=("dead-units",))}
+    chosen = replace(small, arms=arms)
+    options = {"seeds": [0, 1], "folder": tmp_path, "precision": "float32"}
+    run(chosen, until=1, **options)
+    assert measured("small", "dead-units", tmp_path).empty
+    run(chosen, **options)
+    table = measured("small", "dead-units", tmp_path)
+    assert list(table.columns) == ["arm", "seed", "relu1"]
+    assert list(table["seed"]) == [0, 1] and table["relu1"].between(0, 100).all()
+
+
+def test_an_unknown_measure_is_refused_before_anything_runs(data, small, tmp_path, evaluations):
+    arms = {"measured": replace(small.arms["rate-0.01"], measures=("weight",))}
+    with pytest.raises(KeyError, match="no measure 'weight'; choose one of dead-units"):
+        run(replace(small, arms=arms), folder=tmp_path)
+    assert evaluations[1] == []
 
 
 def test_the_ladder_climbs_from_the_published_recipe_to_the_shortest():

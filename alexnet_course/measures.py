@@ -1,0 +1,129 @@
+"""What is measured once a run has ended: each measure takes the trained network and images.
+
+An arm of an experiment names those it wants; the numbers go into the run's manifest.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from alexnet_course.data.augmentation import Preparation
+from alexnet_course.data.images import ImageData, Split
+from alexnet_course.recipes import Recipe
+
+BATCH = 500
+MASKED_PASSES = (1, 2, 4, 8, 16, 32, 64)
+
+
+def _batches(
+    split: Split, device: torch.device, scale: Preparation | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    for images, labels in split.batches(torch.arange(len(split)), BATCH, device):
+        yield images if scale is None else scale(images), labels
+
+
+@torch.no_grad()
+def dead_units(network: nn.Module, split: Split, preparation: Preparation) -> dict[str, float]:
+    """For each ReLU the share, in per cent, of its maps (or units) that no image of ``split``
+    makes positive anywhere.
+    """
+    largest: dict[str, Tensor] = {}
+
+    def watch(name: str):
+        def note(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+            most = output.transpose(0, 1).flatten(1).amax(1)
+            largest[name] = torch.maximum(largest.get(name, most), most)
+
+        return note
+
+    hooks = [
+        module.register_forward_hook(watch(name))
+        for name, module in network.named_modules()
+        if isinstance(module, nn.ReLU)
+    ]
+    network.eval()
+    for images, _ in _batches(split, preparation.mean.device, preparation):
+        network(images)
+    for hook in hooks:
+        hook.remove()
+    return {name: 100 * (most <= 0).float().mean().item() for name, most in largest.items()}
+
+
+@torch.no_grad()
+def ten_crops(network: nn.Module, split: Split, preparation: Preparation) -> dict[str, float]:
+    """Accuracy, in per cent, of one crop and of the mean of the softmax over ten (paper §4.1)."""
+    from torchvision.transforms.v2.functional import ten_crop  # takes seconds to import
+
+    if preparation.crop is None:
+        raise ValueError("ten crops need a recipe that crops: set its crop, such as crop=28")
+    network.eval()
+    right = {"centre": 0, "ten": 0}
+    for images, labels in _batches(split, preparation.mean.device):
+        parts = ten_crop(images, [preparation.crop] * 2)
+        ten = torch.stack([network(preparation(part)).softmax(1) for part in parts]).mean(0)
+        for name, guess in (("centre", network(preparation(images))), ("ten", ten)):
+            right[name] += (guess.argmax(1) == labels).sum().item()
+    return {name: 100 * count / len(split) for name, count in right.items()}
+
+
+@torch.no_grad()
+def masked_passes(network: nn.Module, split: Split, preparation: Preparation) -> dict[str, float]:
+    """Accuracy, in per cent, of the usual pass without dropout (``"scaled"``), and of the mean of
+    the softmax over 1, 2, 4, … passes, each with dropout masks of its own.
+    """
+    modules = list(network)
+    dropouts = [module for module in modules if isinstance(module, nn.Dropout)]
+    if not dropouts:
+        raise ValueError("masked passes need a network with dropout")
+    network.eval()
+    first = modules.index(dropouts[0])
+    front, back = nn.Sequential(*modules[:first]), nn.Sequential(*modules[first:])
+    device = preparation.mean.device
+    features, labels = zip(
+        *((front(images), labels) for images, labels in _batches(split, device, preparation)),
+        strict=True,
+    )
+    features, labels = torch.cat(features), torch.cat(labels)
+
+    def accuracy(guess: Tensor) -> float:
+        return 100 * (guess.argmax(1) == labels).float().mean().item()
+
+    results = {"scaled": accuracy(back(features))}
+    total = torch.zeros_like(back(features[:1])).repeat(len(features), 1)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(0)
+        for dropout in dropouts:
+            dropout.train()
+        for number in range(1, MASKED_PASSES[-1] + 1):
+            total += back(features).softmax(1)
+            if number in MASKED_PASSES:
+                results[f"masked-{number}"] = accuracy(total)
+    network.eval()
+    return results
+
+
+MEASURES = {
+    "dead-units": dead_units,
+    "ten-crops": ten_crops,
+    "masked-passes": masked_passes,
+}
+
+
+def measure_all(
+    names: Iterable[str], network: nn.Module, data: ImageData, recipe: Recipe, device: torch.device
+) -> dict[str, dict[str, float]]:
+    """Each of :data:`MEASURES` in ``names``, on the held-out images of ``data``, in float32.
+
+    ``network`` was trained by ``recipe`` on ``data`` and stands on ``device``. Numbers are rounded
+    to four places.
+    """
+    images = data.train.sample_images()
+    preparation = Preparation.of(recipe.scaling, images, recipe.resize, recipe.crop).to(device)
+    return {
+        name: {
+            key: round(number, 4)
+            for key, number in MEASURES[name](network, data.held_out, preparation).items()
+        }
+        for name in names
+    }

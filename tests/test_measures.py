@@ -1,0 +1,104 @@
+"""Measures of trained networks, against networks whose answers are known beforehand."""
+
+from collections import OrderedDict
+
+import pytest
+import torch
+from torch import nn
+
+from alexnet_course.data import Preparation, Split
+from alexnet_course.measures import dead_units, masked_passes, measure_all, ten_crops
+from alexnet_course.network import build
+
+
+@pytest.fixture
+def scale(tiny_data):
+    return Preparation.of("minus-one-to-one", tiny_data.train.images)
+
+
+@torch.no_grad()
+def test_a_map_is_dead_that_no_image_makes_positive_anywhere(tiny, tiny_data, scale):
+    network = build(tiny, seed=0)
+    network.conv1.weight.zero_()
+    network.conv1.bias.copy_(torch.tensor([-1.0, 1.0, 0.0, -1.0]))
+    assert dead_units(network, tiny_data.held_out, scale) == {"relu1": 75.0}
+    # One pixel of one image, in a later batch or not, brings the first map to life.
+    network.conv1.weight[0, 0, 0, 0] = 1e6
+    images = torch.zeros(700, 3, 32, 32, dtype=torch.uint8)
+    images[650, 0, 2, 2] = 255
+    split = Split(images, torch.zeros(700, dtype=torch.int64))
+    network.conv1.bias[0] = 0.5e6
+    assert dead_units(network, split, scale) == {"relu1": 50.0}
+    network.conv1.bias[0] = -1e6
+    assert dead_units(network, split, scale) == {"relu1": 75.0}
+    assert not network.relu1._forward_hooks
+
+
+def test_units_after_the_flatten_count_as_maps_do(tiny_data, scale):
+    network = nn.Sequential(
+        OrderedDict(flatten=nn.Flatten(), fc=nn.Linear(3 * 32 * 32, 8), relu=nn.ReLU())
+    )
+    with torch.no_grad():
+        network.fc.weight.zero_()
+        network.fc.bias.copy_(torch.tensor([-1.0] * 2 + [1.0] * 6))
+    assert dead_units(network, tiny_data.held_out, scale) == {"relu": 25.0}
+
+
+def test_ten_crops_average_the_softmax_of_corners_centre_and_their_mirror_images(tiny, tiny_data):
+    network = build(tiny.with_input(3, 26, 26), seed=0).eval()
+    split = tiny_data.held_out
+    scale = Preparation.of("per-channel", tiny_data.train.images, crop=26)
+    sums = torch.zeros(len(split), 3)
+    with torch.no_grad():
+        for top, left in ((0, 0), (0, 6), (6, 0), (6, 6), (3, 3)):
+            part = split.images[:, :, top : top + 26, left : left + 26]
+            for seen in (part, part.flip(3)):
+                sums += network(scale(seen)).softmax(1)
+    expected = 100 * (sums.argmax(1) == split.labels).float().mean().item()
+    alone = 100 * (network(scale(split.images)).argmax(1) == split.labels).float().mean().item()
+    measured = ten_crops(network, split, scale)
+    assert measured == pytest.approx({"centre": alone, "ten": expected})
+
+
+def test_ten_crops_without_a_crop_are_refused(tiny, tiny_data, scale):
+    with pytest.raises(ValueError, match="need a recipe that crops"):
+        ten_crops(build(tiny, seed=0), tiny_data.held_out, scale)
+
+
+class OneOrZero(nn.Module):
+    """1 for every image, in one feature."""
+
+    def forward(self, x):
+        return torch.ones(len(x), 1)
+
+
+def test_many_masked_passes_agree_with_the_scaled_one_where_one_pass_is_a_lottery(scale):
+    """Class 0 wins by far if the one feature is kept, class 1 by a little if it is dropped."""
+    last = nn.Linear(1, 2)
+    with torch.no_grad():
+        last.weight.copy_(torch.tensor([[5.0], [0.0]]))
+        last.bias.copy_(torch.tensor([0.0, 0.1]))
+    network = nn.Sequential(OneOrZero(), nn.Dropout(0.3), last)
+    images = torch.zeros(2000, 3, 4, 4, dtype=torch.uint8)
+    split = Split(images, torch.zeros(2000, dtype=torch.int64))
+    measured = masked_passes(network, split, scale)
+    assert measured["scaled"] == 100
+    assert measured["masked-1"] == pytest.approx(70, abs=4)  # four standard deviations
+    assert measured["masked-2"] == pytest.approx(100 - 9, abs=3)  # wrong if both drop it
+    assert measured["masked-64"] == 100
+    assert masked_passes(network, split, scale) == measured  # the masks are always the same
+    assert not network[1].training
+
+
+def test_masked_passes_need_dropout(tiny, tiny_data, scale):
+    with pytest.raises(ValueError, match="need a network with dropout"):
+        masked_passes(build(tiny.without("dropout"), seed=0), tiny_data.held_out, scale)
+
+
+def test_all_are_measured_as_the_recipe_prepares_the_images(tiny, tiny_data, short):
+    network, device = build(tiny, seed=0), torch.device("cpu")
+    both = measure_all(["dead-units", "masked-passes"], network, tiny_data, short, device)
+    scale = Preparation.of(short.scaling, tiny_data.train.images)
+    expected = masked_passes(network, tiny_data.held_out, scale)
+    assert both["masked-passes"] == pytest.approx(expected, abs=1e-4)
+    assert both.keys() == {"dead-units", "masked-passes"}
