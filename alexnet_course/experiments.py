@@ -6,6 +6,7 @@ the manifest (command, commit, versions, device, seconds, digests of data and se
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -532,3 +533,10 @@ def mean_interval(values: Iterable[float], level: float = 0.95) -> tuple[float, 
         return float(numbers.mean()), float("nan")
     width = stats.t.ppf((1 + level) / 2, len(numbers) - 1) * stats.sem(numbers)
     return float(numbers.mean()), float(width)
+
+
+def interval_text(values: Iterable[float], digits: int = 2) -> str:
+    """:func:`mean_interval` to print: ``"82.96 ± 0.87"``; of a single value, that value alone."""
+    mean, half_width = mean_interval(values)
+    text = f"{mean:,.{digits}f}"
+    return text if math.isnan(half_width) else f"{text} ± {half_width:,.{digits}f}"

@@ -23,6 +23,7 @@ from alexnet_course.experiments import (
     Arm,
     Experiment,
     experiment,
+    interval_text,
     manifests,
     mean_interval,
     measured,
@@ -296,6 +297,18 @@ def test_a_run_may_be_recorded_part_way_and_taken_further(data, record, evaluati
 def test_images_that_nobody_knows_are_refused():
     with pytest.raises(KeyError, match="no image set 'MNIST'; choose one of CIFAR-10, drawn faces"):
         alexnet_course.data.image_data("MNIST")
+
+
+@pytest.mark.parametrize(
+    ("values", "digits", "text"),
+    [
+        ([1, 2, 3], 2, "2.00 ± 2.48"),  # 4.303 · 1/√3, from a table of t
+        ([1001, 1002, 1003], 0, "1,002 ± 2"),
+        ([7.125], 1, "7.1"),
+    ],
+)
+def test_an_interval_is_printed_with_as_many_digits_as_asked_for(values, digits, text):
+    assert interval_text(values, digits) == text
 
 
 def test_mean_interval_is_the_t_interval():
