@@ -122,6 +122,23 @@ def _ladder() -> dict[str, Arm]:
     return arms
 
 
+def _four_layers(activation: str, rate: float, epochs: int) -> Arm:
+    """The paper's Figure 1: four layers, nothing against overfitting, each with its own rate."""
+    network = ARCHITECTURES["three-conv"].without("lrn")
+    recipe = Recipe(
+        "figure 1",
+        epochs=epochs,
+        batch_size=128,
+        learning_rate=rate,
+        momentum=0.9,
+        scaling="per-channel",
+        source="paper §3.1, Figure 1; batch and momentum from §5",
+    )
+    if activation != "relu":
+        network = network.with_activation(activation)
+    return Arm(network, recipe, measures=("flat-outputs", "dead-units"))
+
+
 def _mended_faces(**changes: Any) -> Arm:
     """The tutorial image-folder without its slips, trained our way."""
     tower = ARCHITECTURES["single-tower"].with_input(3, 224, 224).with_classes(7)
@@ -251,6 +268,19 @@ EXPERIMENTS: dict[str, Experiment] = {
                 he=HE,
             ),
             source="paper §5; the released 2012 code, config 145",
+        ),
+        Experiment(
+            "activation-rate",
+            "Which learning rate makes four layers with each activation learn fastest?",
+            {
+                f"{activation}-{rate:g}": replace(
+                    _four_layers(activation, rate, epochs=2), measured_on="validation"
+                )
+                for activation in ("relu", "tanh", "sigmoid")
+                for rate in (0.003, 0.01, 0.03, 0.1)
+            },
+            seeds=(0,),
+            source="paper §3.1",
         ),
         Experiment(
             "adam-augmented",

@@ -3,7 +3,7 @@
 An arm of an experiment names those it wants; the numbers go into the run's manifest.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -23,30 +23,58 @@ def _batches(
         yield images if scale is None else scale(images), labels
 
 
+# Outputs y at which the slope of the activation is below a tenth of its largest.
+FLAT: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
+    nn.ReLU: lambda y: y <= 0,
+    nn.Tanh: lambda y: 1 - y.square() < 0.1,
+    nn.Sigmoid: lambda y: y * (1 - y) < 0.1 / 4,
+}
+
+
 @torch.no_grad()
+def _activations(
+    network: nn.Module, split: Split, preparation: Preparation
+) -> Iterator[tuple[str, nn.Module, Tensor]]:
+    """Name, module and output of each activation in :data:`FLAT`, batch after batch."""
+    seen: list[tuple[str, nn.Module, Tensor]] = []
+    hooks = [
+        module.register_forward_hook(
+            lambda module, _, output, name=name: seen.append((name, module, output))
+        )
+        for name, module in network.named_modules()
+        if type(module) in FLAT
+    ]
+    network.eval()
+    try:
+        for images, _ in _batches(split, preparation.mean.device, preparation):
+            network(images)
+            yield from seen
+            seen.clear()
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def flat_outputs(network: nn.Module, split: Split, preparation: Preparation) -> dict[str, float]:
+    """For each ReLU, tanh or sigmoid the share, in per cent, of its outputs over ``split`` at which
+    its slope is below a tenth of the largest: where it is saturated.
+    """
+    shares: dict[str, list[Tensor]] = {}
+    for name, module, output in _activations(network, split, preparation):
+        flat = FLAT[type(module)](output).flatten(1).double().mean(1)
+        shares.setdefault(name, []).append(flat)
+    return {name: 100 * torch.cat(parts).mean().item() for name, parts in shares.items()}
+
+
 def dead_units(network: nn.Module, split: Split, preparation: Preparation) -> dict[str, float]:
     """For each ReLU the share, in per cent, of its maps (or units) that no image of ``split``
     makes positive anywhere.
     """
     largest: dict[str, Tensor] = {}
-
-    def watch(name: str):
-        def note(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+    for name, module, output in _activations(network, split, preparation):
+        if isinstance(module, nn.ReLU):
             most = output.transpose(0, 1).flatten(1).amax(1)
             largest[name] = torch.maximum(largest.get(name, most), most)
-
-        return note
-
-    hooks = [
-        module.register_forward_hook(watch(name))
-        for name, module in network.named_modules()
-        if isinstance(module, nn.ReLU)
-    ]
-    network.eval()
-    for images, _ in _batches(split, preparation.mean.device, preparation):
-        network(images)
-    for hook in hooks:
-        hook.remove()
     return {name: 100 * (most <= 0).float().mean().item() for name, most in largest.items()}
 
 
@@ -105,6 +133,7 @@ def masked_passes(network: nn.Module, split: Split, preparation: Preparation) ->
 
 MEASURES = {
     "dead-units": dead_units,
+    "flat-outputs": flat_outputs,
     "ten-crops": ten_crops,
     "masked-passes": masked_passes,
 }

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from alexnet_course.data import Preparation, Split
-from alexnet_course.measures import dead_units, masked_passes, measure_all, ten_crops
+from alexnet_course.measures import dead_units, flat_outputs, masked_passes, measure_all, ten_crops
 from alexnet_course.network import build
 
 
@@ -42,6 +42,29 @@ def test_units_after_the_flatten_count_as_maps_do(tiny_data, scale):
         network.fc.weight.zero_()
         network.fc.bias.copy_(torch.tensor([-1.0] * 2 + [1.0] * 6))
     assert dead_units(network, tiny_data.held_out, scale) == {"relu": 25.0}
+
+
+@pytest.mark.parametrize(
+    ("activation", "flat"),
+    [
+        (nn.ReLU, [True, True, False, False, False]),
+        (nn.Tanh, [True, False, False, False, True]),  # 1 − tanh² is 0.1 at 1.82
+        (nn.Sigmoid, [False, False, False, False, False]),  # a tenth of a quarter at 3.64
+    ],
+)
+def test_outputs_are_flat_where_the_slope_is_below_a_tenth_of_its_largest(activation, flat, scale):
+    """Units with inputs −2, −1, 1, 1.5 and 2 for every image, in two batches."""
+    inputs = torch.tensor([-2.0, -1.0, 1.0, 1.5, 2.0])
+    slopes = torch.autograd.functional.jacobian(activation(), inputs).diagonal()
+    most = {nn.ReLU: 1, nn.Tanh: 1, nn.Sigmoid: 0.25}[activation]
+    assert (slopes < most / 10).tolist() == flat
+    fc = nn.Linear(3, 5)
+    with torch.no_grad():
+        fc.weight.zero_()
+        fc.bias.copy_(inputs)
+    network = nn.Sequential(OrderedDict(flatten=nn.Flatten(), fc=fc, act=activation()))
+    split = Split(torch.zeros(600, 3, 1, 1, dtype=torch.uint8), torch.zeros(600).long())
+    assert flat_outputs(network, split, scale) == pytest.approx({"act": 20 * sum(flat)})
 
 
 def test_ten_crops_average_the_softmax_of_corners_centre_and_their_mirror_images(tiny, tiny_data):
