@@ -33,6 +33,32 @@ class CeilConv2d(nn.Conv2d):
         return super().forward(F.pad(x, (0, right, 0, bottom)))
 
 
+class _ResponseNorm(torch.autograd.Function):
+    """``x · t ** −beta`` with ``t = k + alpha · Σ x²``, and its gradient written out.
+
+    With ``g`` coming back, the gradient is ``g · t ** −beta − 2 · alpha · beta · x · Σ (g · x ·
+    t ** −beta / t)``, where the sum runs over the windows in which ``x`` stands.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, band: Tensor, alpha: float, beta: float, k: float, groups: int):
+        constant = band.new_full((x.shape[1],), k)
+        t = F.conv2d((x * alpha**0.5).square_(), band, constant, groups=groups)
+        power = t.rsqrt()  # square roots are much faster than any power
+        power = power * power.sqrt() if beta == 0.75 else t**-beta
+        ctx.save_for_backward(x, band, t, power)
+        ctx.factor, ctx.groups = 2 * alpha * beta, groups
+        return x * power
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient: Tensor):
+        x, band, t, power = ctx.saved_tensors
+        gradient = gradient * power
+        sums = F.conv_transpose2d(gradient * x / t, band, groups=ctx.groups)
+        return gradient - ctx.factor * x * sums, None, None, None, None, None
+
+
 class LocalResponseNorm(nn.Module):
     """Paper §3.3 over neighbouring channels: ``x / (k + alpha · Σ x²) ** beta``.
 
@@ -54,8 +80,8 @@ class LocalResponseNorm(nn.Module):
         self.register_buffer("band", weight, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        sums = F.conv2d(x.square(), self.band.to(x.dtype), groups=self.groups)
-        return x / (self.k + self.alpha * sums) ** self.beta
+        band = self.band.to(x.dtype)
+        return _ResponseNorm.apply(x, band, self.alpha, self.beta, self.k, self.groups)
 
     def extra_repr(self) -> str:
         return (

@@ -150,6 +150,29 @@ def test_lrn_with_groups_normalises_each_group_by_itself(groups):
     torch.testing.assert_close(run_one(LRN("n", 5, alpha=0.7, groups=groups), x), expected)
 
 
+@pytest.mark.parametrize("size", [1, 4, 5])
+@pytest.mark.parametrize(("beta", "groups"), [(0.75, 1), (0.75, 2), (0.6, 1)])
+def test_the_gradient_of_lrn_is_the_one_that_differences_give(size, beta, groups):
+    x = random_image(2, 6, 2, 2).requires_grad_()
+    layer = make_module(LRN("n", size, 0.7, beta, 1.5, groups=groups), (6, 2, 2)).double()
+    assert torch.autograd.gradcheck(layer, x)
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_lrn_works_in_16_bits(precision):
+    """Values whose squares float16 can't hold: 300² is 90,000, and 65,504 is its largest."""
+    x = (300 * random_image(2, 8, 3, 3)).to(precision).requires_grad_()
+    layer = make_module(LRN("n"), (8, 3, 3))
+    y = layer(x)
+    y.sum().backward()
+    exact = x.detach().double().requires_grad_()
+    expected = layer.double()(exact)
+    expected.sum().backward()
+    assert y.dtype == precision and y.isfinite().all() and x.grad.isfinite().all()
+    torch.testing.assert_close(y.double(), expected, rtol=0.05, atol=0.5)
+    torch.testing.assert_close(x.grad.double(), exact.grad, rtol=0.1, atol=0.02)
+
+
 def test_lrn_gives_its_default_the_papers_constants():
     x = 30 * random_image(1, 8, 2, 2)  # large enough for alpha to be felt
     expected = normalised_by_hand(x, lambda i: i - 2, lambda i: i + 2, 1e-4, 0.75, 2.0)
