@@ -139,6 +139,15 @@ def _four_layers(activation: str, rate: float, epochs: int) -> Arm:
     return Arm(network, recipe, measures=("flat-outputs", "dead-units"))
 
 
+def _race(name: str, seeds: tuple[int, ...]) -> Experiment:
+    return Experiment(
+        f"{name}-race",
+        f"How soon does {name} reach its tutorial's best accuracy?",
+        {"ours": Arm(TUTORIALS[name].architecture, SHORTEST[name])},
+        seeds,
+    )
+
+
 def _mended_faces(**changes: Any) -> Arm:
     """The tutorial image-folder without its slips, trained our way."""
     tower = ARCHITECTURES["single-tower"].with_input(3, 224, 224).with_classes(7)
@@ -227,12 +236,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             ),
             seeds=(0,),
         ),
-        Experiment(
-            "two-conv-race",
-            "How soon does two-conv reach its tutorial's best accuracy?",
-            {"ours": Arm(TUTORIALS["two-conv"].architecture, SHORTEST["two-conv"])},
-            seeds=(0, 1, 2, 3, 4),
-        ),
+        _race("two-conv", seeds=(0, 1, 2, 3, 4)),
         Experiment(
             "two-conv-ladder",
             "Which parts of the shortest recipe make the difference?",
@@ -317,6 +321,17 @@ EXPERIMENTS: dict[str, Experiment] = {
             seeds=(0,),
             source="tutorial five-conv-32",
         ),
+        Experiment(
+            "five-conv-32-short",
+            "Are five epochs enough for five-conv-32 to reach its tutorial's best accuracy?",
+            {
+                "five-epochs": Arm(
+                    TUTORIALS["five-conv-32"].architecture, SHORTEST["five-conv-32"], "validation"
+                )
+            },
+            seeds=(0,),
+        ),
+        _race("five-conv-32", seeds=(0,)),
         Experiment(
             "image-folder",
             "What do the slips of a tutorial cost, on a set of drawn faces?",
