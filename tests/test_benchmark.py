@@ -87,8 +87,9 @@ def test_summary_by_hand():
 
 
 def test_profile_shares_add_up_and_name_the_work():
+    weights = torch.randn(300, 300)  # made beforehand: on a busy machine it may take longest
+
     def steps():
-        weights = torch.randn(300, 300)
         while True:
             weights @ weights
             yield 1
