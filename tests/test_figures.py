@@ -37,10 +37,10 @@ RUNS = pd.DataFrame(
 LINES = pd.DataFrame({"torch": [1.0, 0.1, 0.1], "paper": [1.0, 0.9, 0.81]}, index=[5, 6, 7])
 RACE = pd.DataFrame(
     {
-        "tutorial": ["a", "a", "a", "b"],
-        "way": ["published", "well", "shortest", "published"],
-        "seconds": [1000, 800, 100, 5000],
-        "accuracy": [70.0, 80.0, 72.0, 75.0],
+        "tutorial": ["a", "a", "a", "b", "c"],
+        "way": ["published", "well", "shortest", "published", "well"],
+        "seconds": [1000, 800, 100, 5000, 6000],
+        "accuracy": [70.0, 80.0, 72.0, 75.0, 85.0],
     }
 )
 DRAW = {
@@ -170,14 +170,16 @@ def test_lines_stand_over_the_index_of_their_table():
     assert all(tick == round(tick) for tick in axis.get_xticks())
 
 
-def test_a_race_has_a_point_for_each_way_and_arrows_from_the_first():
+def test_a_race_has_a_point_for_each_way_and_arrows_from_the_published_one():
     axis = DRAW["plot_race"]().axes[0]
     points = [line.get_xydata()[0].tolist() for line in axis.lines]
-    assert points == [[1000, 70.0], [800, 80.0], [100, 72.0], [5000, 75.0]]
+    assert points == [[1000, 70.0], [800, 80.0], [100, 72.0], [5000, 75.0], [6000, 85.0]]
+    assert [line.get_markerfacecolor() == "white" for line in axis.lines] == [1, 0, 0, 1, 0]
     arrows = [t for t in axis.texts if t.arrow_patch is not None]
     ends = [(t.xyann, t.xy) for t in arrows]
     assert ends == [((1000, 70.0), (800, 80.0)), ((1000, 70.0), (100, 72.0))]
-    assert [t.get_text() for t in axis.texts if t.get_text()] == ["a", "well", "shortest", "b"]
+    texts = [t.get_text() for t in axis.texts if t.get_text()]
+    assert texts == ["a", "well", "shortest", "b", "c, well"]
 
 
 def test_images_are_shown_under_their_labels():
