@@ -175,6 +175,27 @@ def plot_bars(values: pd.DataFrame, label: str) -> Figure:
 
 
 @_styled
+def plot_intervals(table: pd.DataFrame, label: str) -> Figure:
+    """A point with its interval for each row of ``table``, and a line at zero.
+
+    Columns ``mean`` and ``half_width``; where there is a column ``paper``, the paper's figure
+    stands beside ours as an open diamond (NaN for none).
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH, 1.2 + 0.36 * len(table)))
+    rows = range(len(table))
+    axis.axvline(0, color="black", linewidth=1)
+    axis.errorbar(
+        table["mean"], rows, xerr=table["half_width"], fmt="o", ms=6, capsize=4, label="measured"
+    )
+    if "paper" in table:
+        axis.plot(table["paper"], rows, "D", color=RED, mfc="white", ms=7, mew=2, label="paper")
+        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    axis.set(yticks=rows, yticklabels=table.index, xlabel=label, ylim=(len(table) - 0.5, -0.5))
+    axis.grid(axis="y", visible=False)
+    return figure
+
+
+@_styled
 def draw_network(architecture: Architecture) -> Figure:
     """The layers that change the shape, left to right.
 
@@ -299,6 +320,7 @@ __all__ = [
     "draw_windows",
     "plot_bars",
     "plot_history",
+    "plot_intervals",
     "plot_lines",
     "plot_race",
     "plot_runs",

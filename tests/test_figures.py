@@ -43,6 +43,10 @@ RACE = pd.DataFrame(
         "accuracy": [70.0, 80.0, 72.0, 75.0, 85.0],
     }
 )
+INTERVALS = pd.DataFrame(
+    {"mean": [1.5, -0.5], "half_width": [0.5, 2.0], "paper": [1.4, float("nan")]},
+    index=["without", "with"],
+)
 DRAW = {
     "draw_network": lambda: figures.draw_network(ALEXNET),
     "draw_receptive_fields": lambda: figures.draw_receptive_fields(ALEXNET, ["conv1", "pool5"]),
@@ -54,6 +58,7 @@ DRAW = {
         History("test", pd.DataFrame(EPOCHS).to_dict("records"))
     ),
     "plot_lines": lambda: figures.plot_lines(LINES, "step", "move", log=True),
+    "plot_intervals": lambda: figures.plot_intervals(INTERVALS, "points"),
     "plot_race": lambda: figures.plot_race(RACE),
     "plot_runs": lambda: figures.plot_runs(RUNS, "test_accuracy", {"a": "first", "b": "second"}),
     "plot_shares": lambda: figures.plot_shares(
@@ -180,6 +185,18 @@ def test_a_race_has_a_point_for_each_way_and_arrows_from_the_published_one():
     assert ends == [((1000, 70.0), (800, 80.0)), ((1000, 70.0), (100, 72.0))]
     texts = [t.get_text() for t in axis.texts if t.get_text()]
     assert texts == ["a", "well", "shortest", "b", "c, well"]
+
+
+def test_intervals_reach_half_a_width_to_either_side_and_the_papers_figure_stands_beside():
+    axis = DRAW["plot_intervals"]().axes[0]
+    (bars,) = axis.containers
+    (lines,) = (part for part in bars.lines[2])
+    assert [segment[:, 0].tolist() for segment in lines.get_segments()] == [[1, 2], [-2.5, 1.5]]
+    paper = next(line for line in axis.lines if line.get_label() == "paper")
+    assert paper.get_xydata()[0].tolist() == [1.4, 0]
+    assert [tick.get_text() for tick in axis.get_yticklabels()] == ["without", "with"]
+    bottom, top = axis.get_ylim()
+    assert bottom > top  # the first row stands on top
 
 
 def test_images_are_shown_under_their_labels():
