@@ -352,6 +352,12 @@ NEEDED = [
     ("image-folder", "trained-well", 0),
     *(("image-folder-short", arm, 0) for arm in EXPERIMENTS["image-folder-short"].arms),
     ("adam-augmented", "published", 0),
+    ("five-conv-32", "trained-well", 0),
+    *(
+        ("two-conv-ladder", arm, seed)
+        for arm in EXPERIMENTS["two-conv-ladder"].arms
+        for seed in (0, 1, 2)
+    ),
 ]
 
 
