@@ -125,16 +125,16 @@ def plot_race(table: pd.DataFrame) -> Figure:
         published = None
         for row in rows.itertuples():
             point = (row.seconds, row.accuracy)
-            if row.way == "published":
-                published, face = point, "white"
-                where = {"text": name, "xytext": (0, -16), "ha": "center"}
-            else:
-                face = colour
-                text = row.way if published else f"{name}, {row.way}"
-                where = {"text": text, "xytext": (-8, 0), "ha": "right", "va": "center"}
+            face = colour
+            if published:
+                where = {"text": row.way, "xytext": (-8, 0), "ha": "right", "va": "center"}
                 arrow = {"arrowstyle": "->", "color": colour, "shrinkA": 6, "shrinkB": 6}
-                if published:
-                    axis.annotate("", point, xytext=published, arrowprops=arrow)
+                axis.annotate("", point, xytext=published, arrowprops=arrow)
+            else:
+                text = f"{name},\n{row.way}"
+                if row.way == "published":
+                    published, face, text = point, "white", name
+                where = {"text": text, "xytext": (0, -8), "ha": "center", "va": "top"}
             axis.plot(*point, "o", color=colour, mfc=face, ms=8, mew=2)
             axis.annotate(xy=point, textcoords="offset points", color=colour, **where)
     axis.set(xscale="log", xlabel="training time (seconds)", ylabel="test accuracy (%)")

@@ -184,7 +184,7 @@ def test_a_race_has_a_point_for_each_way_and_arrows_from_the_published_one():
     ends = [(t.xyann, t.xy) for t in arrows]
     assert ends == [((1000, 70.0), (800, 80.0)), ((1000, 70.0), (100, 72.0))]
     texts = [t.get_text() for t in axis.texts if t.get_text()]
-    assert texts == ["a", "well", "shortest", "b", "c, well"]
+    assert texts == ["a", "well", "shortest", "b", "c,\nwell"]
 
 
 def test_intervals_reach_half_a_width_to_either_side_and_the_papers_figure_stands_beside():
