@@ -11,15 +11,15 @@ from torch import Tensor, nn
 from alexnet_course.data.augmentation import Preparation
 from alexnet_course.data.images import ImageData, Split
 from alexnet_course.recipes import Recipe
+from alexnet_course.training import EVALUATION_BATCH
 
-BATCH = 500
 MASKED_PASSES = (1, 2, 4, 8, 16, 32, 64)
 
 
 def _batches(
     split: Split, device: torch.device, scale: Preparation | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    for images, labels in split.batches(torch.arange(len(split)), BATCH, device):
+    for images, labels in split.batches(torch.arange(len(split)), EVALUATION_BATCH, device):
         yield images if scale is None else scale(images), labels
 
 
@@ -61,7 +61,7 @@ def flat_outputs(network: nn.Module, split: Split, preparation: Preparation) -> 
     """
     shares: dict[str, list[Tensor]] = {}
     for name, module, output in _activations(network, split, preparation):
-        flat = FLAT[type(module)](output).flatten(1).double().mean(1)
+        flat = FLAT[type(module)](output).flatten(1).float().mean(1)
         shares.setdefault(name, []).append(flat)
     return {name: 100 * torch.cat(parts).mean().item() for name, parts in shares.items()}
 
