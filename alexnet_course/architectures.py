@@ -293,8 +293,8 @@ THREE_CONV = Architecture(
     ),
     source="the 2012 code as released in 2025, its '18 %' network for CIFAR-10",
     note=(
-        "Maps, windows and the places of pooling and norms are the code's. Chosen here: padding "
-        "2, and the paper's constants in the norms."
+        "Maps, windows, pooling and the places of the norms are the code's. Chosen here: padding "
+        "2, a ReLU after each conv layer, and the paper's constants in the norms."
     ),
 )
 

@@ -47,8 +47,8 @@ class Recipe:
     §5). ``shift`` is in pixels each way; ``crop`` is the side in pixels of what is cut out of each
     image, at a random place while training and in the middle for measuring (``random_crop`` false:
     in the middle always). ``shared_draws`` images in a row share one flip and one place, as 32 do
-    in the released 2012 code. ``colour`` is the standard deviation of the three draws
-    of the colour shift (paper §4.1: 0.1). ``first_weights`` is ``None`` for PyTorch's own;
+    in the released 2012 code. ``colour`` is the standard deviation of the three draws of the
+    colour shift (paper §4.1: 0.1). ``first_weights`` is ``None`` for PyTorch's own;
     ``resize`` the size in pixels to which images are brought, ``None`` to leave them. A last,
     smaller batch is used, not dropped.
     """
@@ -182,7 +182,7 @@ TRAINED_WELL["image-folder"] = Recipe(
     source="the course: Adam, its rate and He's first weights chosen on validation images",
 )
 
-# The shortest way to the best accuracy of a tutorial; settings chosen on validation images.
+# The shortest way to the best accuracy of a tutorial; settings are chosen on validation images.
 SHORTEST: dict[str, Recipe] = {
     "two-conv": replace(
         TRAINED_WELL["two-conv"],
@@ -202,6 +202,6 @@ SHORTEST: dict[str, Recipe] = {
         name="shortest",
         epochs=5,
         shift=0,
-        source="the course: trained-well without shifts; the length chosen on validation images",
+        source="the course: trained-well without shifts; five epochs are still to be validated",
     ),
 }
