@@ -33,29 +33,20 @@ FLAT: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
 
 @torch.no_grad()
 def _activations(
-    network: nn.Module, split: Split, preparation: Preparation
+    network: nn.Sequential, split: Split, preparation: Preparation
 ) -> Iterator[tuple[str, nn.Module, Tensor]]:
     """Name, module and output of each activation in :data:`FLAT`, batch after batch."""
-    seen: list[tuple[str, nn.Module, Tensor]] = []
-    hooks = [
-        module.register_forward_hook(
-            lambda module, _, output, name=name: seen.append((name, module, output))
-        )
-        for name, module in network.named_modules()
-        if type(module) in FLAT
-    ]
     network.eval()
-    try:
-        for images, _ in _batches(split, preparation.mean.device, preparation):
-            network(images)
-            yield from seen
-            seen.clear()
-    finally:
-        for hook in hooks:
-            hook.remove()
+    for x, _ in _batches(split, preparation.mean.device, preparation):
+        for name, module in network.named_children():
+            x = module(x)
+            if type(module) in FLAT:
+                yield name, module, x
 
 
-def flat_outputs(network: nn.Module, split: Split, preparation: Preparation) -> dict[str, float]:
+def flat_outputs(
+    network: nn.Sequential, split: Split, preparation: Preparation
+) -> dict[str, float]:
     """For each ReLU, tanh or sigmoid the share, in per cent, of its outputs over ``split`` at which
     its slope is below a tenth of the largest: where it is saturated.
     """
@@ -66,7 +57,7 @@ def flat_outputs(network: nn.Module, split: Split, preparation: Preparation) -> 
     return {name: 100 * torch.cat(parts).mean().item() for name, parts in shares.items()}
 
 
-def dead_units(network: nn.Module, split: Split, preparation: Preparation) -> dict[str, float]:
+def dead_units(network: nn.Sequential, split: Split, preparation: Preparation) -> dict[str, float]:
     """For each ReLU the share, in per cent, of its maps (or units) that no image of ``split``
     makes positive anywhere.
     """
@@ -79,7 +70,7 @@ def dead_units(network: nn.Module, split: Split, preparation: Preparation) -> di
 
 
 @torch.no_grad()
-def ten_crops(network: nn.Module, split: Split, preparation: Preparation) -> dict[str, float]:
+def ten_crops(network: nn.Sequential, split: Split, preparation: Preparation) -> dict[str, float]:
     """Accuracy, in per cent, of one crop and of the mean of the softmax over ten (paper §4.1)."""
     from torchvision.transforms.v2.functional import ten_crop  # takes seconds to import
 
@@ -96,7 +87,9 @@ def ten_crops(network: nn.Module, split: Split, preparation: Preparation) -> dic
 
 
 @torch.no_grad()
-def masked_passes(network: nn.Module, split: Split, preparation: Preparation) -> dict[str, float]:
+def masked_passes(
+    network: nn.Sequential, split: Split, preparation: Preparation
+) -> dict[str, float]:
     """Accuracy, in per cent, of the usual pass without dropout (``"scaled"``), and of the mean of
     the softmax over 1, 2, 4, … passes, each with dropout masks of its own.
     """
@@ -140,7 +133,11 @@ MEASURES = {
 
 
 def measure_all(
-    names: Iterable[str], network: nn.Module, data: ImageData, recipe: Recipe, device: torch.device
+    names: Iterable[str],
+    network: nn.Sequential,
+    data: ImageData,
+    recipe: Recipe,
+    device: torch.device,
 ) -> dict[str, dict[str, float]]:
     """Each of :data:`MEASURES` in ``names``, on the held-out images of ``data``, in float32.
 
