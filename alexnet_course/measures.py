@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from alexnet_course.data.augmentation import Preparation
 from alexnet_course.data.images import ImageData, Split
+from alexnet_course.network import LocalResponseNorm
 from alexnet_course.recipes import Recipe
-from alexnet_course.training import EVALUATION_BATCH
+from alexnet_course.training import EVALUATION_BATCH, evaluate
 
 MASKED_PASSES = (1, 2, 4, 8, 16, 32, 64)
 
@@ -67,6 +68,37 @@ def dead_units(network: nn.Sequential, split: Split, preparation: Preparation) -
             most = output.transpose(0, 1).flatten(1).amax(1)
             largest[name] = torch.maximum(largest.get(name, most), most)
     return {name: 100 * (most <= 0).float().mean().item() for name, most in largest.items()}
+
+
+@torch.no_grad()
+def response_norms(
+    network: nn.Sequential, split: Split, preparation: Preparation
+) -> dict[str, float]:
+    """For each local response normalisation the mean of what it adds to ``k`` (paper §3.3), and
+    the share, in per cent, of values for which that is more than a tenth of ``k``.
+    """
+    network.eval()
+    means: dict[str, list[float]] = {}
+    shares: dict[str, list[float]] = {}
+    for x, _ in _batches(split, preparation.mean.device, preparation):
+        for name, module in network.named_children():
+            if isinstance(module, LocalResponseNorm):
+                added = module.added(x)
+                means.setdefault(name, []).append(len(x) * added.mean().item())
+                above = (added > module.k / 10).float().mean().item()
+                shares.setdefault(name, []).append(len(x) * above)
+            x = module(x)
+    return {f"{name}-mean": sum(parts) / len(split) for name, parts in means.items()} | {
+        f"{name}-share": 100 * sum(parts) / len(split) for name, parts in shares.items()
+    }
+
+
+def loss_and_accuracy(
+    network: nn.Sequential, split: Split, preparation: Preparation
+) -> dict[str, float]:
+    """Mean loss in nats, and accuracy in per cent, without dropout and augmentation."""
+    loss, accuracy = evaluate(network, split, preparation)
+    return {"loss": loss, "accuracy": accuracy}
 
 
 @torch.no_grad()
@@ -129,6 +161,8 @@ MEASURES = {
     "flat-outputs": flat_outputs,
     "ten-crops": ten_crops,
     "masked-passes": masked_passes,
+    "response-norms": response_norms,
+    "training-images": loss_and_accuracy,  # on those that the network learned from
 }
 
 
@@ -139,17 +173,17 @@ def measure_all(
     recipe: Recipe,
     device: torch.device,
 ) -> dict[str, dict[str, float]]:
-    """Each of :data:`MEASURES` in ``names``, on the held-out images of ``data``, in float32.
+    """Each of :data:`MEASURES` in ``names``, in float32, on the held-out images of ``data``;
+    ``"training-images"`` on all that it was trained on.
 
     ``network`` was trained by ``recipe`` on ``data`` and stands on ``device``. Numbers are rounded
     to four places.
     """
     images = data.train.sample_images()
     preparation = Preparation.of(recipe.scaling, images, recipe.resize, recipe.crop).to(device)
-    return {
-        name: {
-            key: round(number, 4)
-            for key, number in MEASURES[name](network, data.held_out, preparation).items()
-        }
-        for name in names
-    }
+    results = {}
+    for name in names:
+        split = data.train if name == "training-images" else data.held_out
+        numbers = MEASURES[name](network, split, preparation)
+        results[name] = {key: round(number, 4) for key, number in numbers.items()}
+    return results

@@ -83,6 +83,12 @@ class LocalResponseNorm(nn.Module):
         band = self.band.to(x.dtype)
         return _ResponseNorm.apply(x, band, self.alpha, self.beta, self.k, self.groups)
 
+    def added(self, x: Tensor) -> Tensor:
+        """``alpha · Σ x²``, of the shape of ``x``: what is added to ``k``. Next to nothing beside
+        it, and the layer divides by a constant.
+        """
+        return self.alpha * F.conv2d(x.square(), self.band.to(x.dtype), groups=self.groups)
+
     def extra_repr(self) -> str:
         return (
             f"size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}, "

@@ -7,8 +7,15 @@ import torch
 from torch import nn
 
 from alexnet_course.data import Preparation, Split
-from alexnet_course.measures import dead_units, flat_outputs, masked_passes, measure_all, ten_crops
-from alexnet_course.network import build
+from alexnet_course.measures import (
+    dead_units,
+    flat_outputs,
+    masked_passes,
+    measure_all,
+    response_norms,
+    ten_crops,
+)
+from alexnet_course.network import LocalResponseNorm, build
 
 
 @pytest.fixture
@@ -65,6 +72,29 @@ def test_outputs_are_flat_where_the_slope_is_below_a_tenth_of_its_largest(activa
     network = nn.Sequential(OrderedDict(flatten=nn.Flatten(), fc=fc, act=activation()))
     split = Split(torch.zeros(600, 3, 1, 1, dtype=torch.uint8), torch.zeros(600).long())
     assert flat_outputs(network, split, scale) == pytest.approx({"act": 20 * sum(flat)})
+
+
+def test_what_a_normalisation_adds_is_averaged_over_channels_places_and_images(scale):
+    """A quarter of the images is black, −1 everywhere; the others are grey, as good as 0."""
+    images = torch.full((1000, 3, 2, 2), 127, dtype=torch.uint8)
+    images[:250] = 0
+    split = Split(images, torch.zeros(1000, dtype=torch.int64))
+
+    def norms():
+        return OrderedDict(
+            lrn1=LocalResponseNorm(3, size=3, alpha=0.5, beta=0.75, k=12.0),
+            lrn2=LocalResponseNorm(3, size=3, alpha=0.5, beta=0.75, k=0.1),
+        )
+
+    found = response_norms(nn.Sequential(norms()), split, scale)
+    # Windows of two, three and two squares of 1, times 0.5: 1, 1.5 and 1. Above 1.2 is one of them.
+    assert found["lrn1-mean"] == pytest.approx((1 + 1.5 + 1) / 3 / 4, rel=1e-3)
+    assert found["lrn1-share"] == pytest.approx(25 / 3)
+    # The second sees what the first has divided, and has more than its k / 10 in all black images.
+    edge, middle = 1 / 13**1.5, 1 / 13.5**1.5  # squares of 1 / 13 ** 0.75 and so on
+    sums = (edge + middle) + (2 * edge + middle) + (edge + middle)
+    assert found["lrn2-mean"] == pytest.approx(0.5 * sums / 3 / 4, rel=1e-3)
+    assert found["lrn2-share"] == pytest.approx(25)
 
 
 def test_ten_crops_average_the_softmax_of_corners_centre_and_their_mirror_images(tiny, tiny_data):
@@ -125,3 +155,16 @@ def test_all_are_measured_as_the_recipe_prepares_the_images(tiny, tiny_data, sho
     expected = masked_passes(network, tiny_data.held_out, scale)
     assert both["masked-passes"] == pytest.approx(expected, abs=1e-4)
     assert both.keys() == {"dead-units", "masked-passes"}
+
+
+def test_training_images_are_those_that_were_learned_from(tiny, tiny_data, short):
+    network = build(tiny, seed=0)
+    found = measure_all(["training-images"], network, tiny_data, short, torch.device("cpu"))
+    network.eval()
+    with torch.no_grad():
+        images = Preparation.of(short.scaling, tiny_data.train.images)(tiny_data.train.images)
+        logits = network(images)
+    loss = nn.functional.cross_entropy(logits, tiny_data.train.labels).item()
+    right = (logits.argmax(1) == tiny_data.train.labels).float().mean().item()
+    expected = {"loss": loss, "accuracy": 100 * right}
+    assert found["training-images"] == pytest.approx(expected, abs=1e-3)
