@@ -20,6 +20,7 @@ from alexnet_course.config import digest, look_up, plain
 from alexnet_course.provenance import RECORDED, environment
 from alexnet_course.recipes import (
     CODE_2012_WEIGHTS,
+    EVERYTHING,
     HE,
     PAPER_WEIGHTS,
     SHORTEST,
@@ -137,6 +138,42 @@ def _four_layers(activation: str, rate: float, epochs: int) -> Arm:
     if activation != "relu":
         network = network.with_activation(activation)
     return Arm(network, recipe, measures=("flat-outputs", "dead-units"))
+
+
+def _study() -> dict[str, Arm]:
+    """four-conv with everything, less one ingredient at a time; then bare, plus one at a time."""
+    network, still = ARCHITECTURES["four-conv"], {"flip": False, "random_crop": False}
+    measures = ("training-images", "ten-crops", "response-norms")
+    everything = Arm(network, EVERYTHING, measures=measures)
+    bare = Arm(
+        network.without("lrn", "dropout").with_pooling(2, 2),
+        replace(EVERYTHING, weight_decay=0.0, colour=0.0, first_weights=HE, **still),
+        measures=measures,
+    )
+
+    def other(arm: Arm, network: Architecture | None = None, **changes: Any) -> Arm:
+        return replace(
+            arm, architecture=network or arm.architecture, recipe=replace(arm.recipe, **changes)
+        )
+
+    return {
+        "everything": everything,
+        "tanh": other(everything, network.with_activation("tanh")),
+        "without-lrn": other(everything, network.without("lrn")),
+        "pooling-2": other(everything, network.with_pooling(2, 2)),
+        "without-dropout": other(everything, network.without("dropout")),
+        "without-crops-and-flips": other(everything, **still),
+        "without-colour": other(everything, colour=0.0),
+        "without-weight-decay": other(everything, weight_decay=0.0),
+        "biases-0": other(everything, first_weights=HE),
+        "without-conv3": other(everything, network.without("conv3", "relu3")),
+        "bare": bare,
+        "bare-tanh": other(bare, bare.architecture.with_activation("tanh")),
+        "bare-lrn": other(bare, network.without("dropout").with_pooling(2, 2)),
+        "bare-pooling-3": other(bare, network.without("lrn", "dropout")),
+        "bare-dropout": other(bare, network.without("lrn").with_pooling(2, 2)),
+        "bare-crops-and-flips": other(bare, flip=True, random_crop=True),
+    }
 
 
 def _race(name: str, seeds: tuple[int, ...]) -> Experiment:
@@ -287,6 +324,26 @@ EXPERIMENTS: dict[str, Experiment] = {
             source="paper §3.1",
         ),
         Experiment(
+            "study-rate",
+            "Which learning rate suits four-conv with all of the paper's ingredients?",
+            {
+                f"rate-{rate:g}": Arm(
+                    ARCHITECTURES["four-conv"],
+                    replace(EVERYTHING, learning_rate=rate),
+                    measured_on="validation",
+                )
+                for rate in (0.01, 0.02, 0.05)
+            },
+            seeds=(0,),
+        ),
+        Experiment(
+            "study",
+            "What is each of the paper's ingredients worth, taken away from a network that has them"
+            " all, and given to one that has none?",
+            _study(),
+            source="paper §3, §4, §5, §7",
+        ),
+        Experiment(
             "adam-augmented",
             "Does Adam with augmentation reach the losses that its tutorial prints?",
             {
@@ -326,7 +383,9 @@ EXPERIMENTS: dict[str, Experiment] = {
             "Are five epochs enough for five-conv-32 to reach its tutorial's best accuracy?",
             {
                 "five-epochs": Arm(
-                    TUTORIALS["five-conv-32"].architecture, SHORTEST["five-conv-32"], "validation"
+                    TUTORIALS["five-conv-32"].architecture,
+                    replace(SHORTEST["five-conv-32"], epochs=5),
+                    "validation",
                 )
             },
             seeds=(0,),

@@ -14,7 +14,7 @@ import torch
 import alexnet_course.data
 from alexnet_course import training
 from alexnet_course.__main__ import main
-from alexnet_course.arithmetic import training_operations
+from alexnet_course.arithmetic import layer_table, training_operations
 from alexnet_course.config import digest
 from alexnet_course.data import DataError
 from alexnet_course.experiments import (
@@ -172,6 +172,51 @@ def test_the_ladder_climbs_from_the_published_recipe_to_the_shortest():
     assert all(changed)
     # What differs between the ends changes once on the way, and nothing else does.
     assert sorted(chain.from_iterable(changed)) == sorted(k for k in top if bottom[k] != top[k])
+
+
+def _differences(one, other):
+    """The settings of the recipe, and the kinds of layers, in which two arms differ."""
+    settings = {k for k in vars(one.recipe) if getattr(one.recipe, k) != getattr(other.recipe, k)}
+    layers = set(one.architecture.layers) ^ set(other.architecture.layers)
+    return settings | {layer.kind for layer in layers}
+
+
+STUDY = {
+    "tanh": {"relu", "activation"},
+    "without-lrn": {"lrn"},
+    "pooling-2": {"pool"},
+    "without-dropout": {"dropout"},
+    "without-crops-and-flips": {"flip", "random_crop"},
+    "without-colour": {"colour"},
+    "without-weight-decay": {"weight_decay"},
+    "biases-0": {"first_weights"},
+    "without-conv3": {"conv", "relu"},
+    "bare-tanh": {"relu", "activation"},
+    "bare-lrn": {"lrn"},
+    "bare-pooling-3": {"pool"},
+    "bare-dropout": {"dropout"},
+    "bare-crops-and-flips": {"flip", "random_crop"},
+}
+
+
+def test_the_study_changes_one_ingredient_at_a_time():
+    arms = EXPERIMENTS["study"].arms
+    assert arms.keys() == {"everything", "bare", *STUDY}
+    for name, expected in STUDY.items():
+        base = arms["bare" if name.startswith("bare") else "everything"]
+        assert _differences(base, arms[name]) == expected, name
+    # Bare lacks all that can be taken away but ReLU, and conv3, without which it is another net.
+    taken = {"lrn", "pool", "dropout", "flip", "random_crop", "colour", "weight_decay"}
+    assert _differences(arms["everything"], arms["bare"]) == taken | {"first_weights"}
+    assert arms["bare"].recipe.first_weights.biases == {}
+
+
+def test_pooling_is_compared_at_equal_sizes():
+    arms = EXPERIMENTS["study"].arms
+    for name in ("everything", "pooling-2"):
+        table = layer_table(arms[name].architecture).set_index("name")
+        pooled = [table["output_shape"][pool] for pool in ("pool1", "pool2", "pool4")]
+        assert pooled == [(24, 14, 14), (48, 7, 7), (96, 3, 3)]
 
 
 def test_the_manifest_says_what_was_run_on_what(data, record, small, monkeypatch):
