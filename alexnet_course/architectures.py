@@ -96,6 +96,17 @@ class Architecture:
             ]
         )
 
+    def with_layer(self, name: str, layer: Layer) -> "Architecture":
+        """Put ``layer`` in the place of the one called ``name``."""
+        old = self.layer(name)
+        return self._with([layer if x is old else x for x in self.layers])
+
+    def swapped(self, one: str, other: str) -> "Architecture":
+        """Let two layers change places: ``swapped("relu1", "lrn1")``."""
+        first, second = self.layer(one), self.layer(other)
+        turned = {first: second, second: first}
+        return self._with([turned.get(x, x) for x in self.layers])
+
     def with_input(self, *shape: int) -> "Architecture":
         """The same layers on another input: ``with_input(3, 224, 224)``."""
         return replace(self, input_shape=shape)

@@ -17,6 +17,7 @@ import pandas as pd
 
 from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.config import digest, look_up, plain
+from alexnet_course.layers import BatchNorm
 from alexnet_course.provenance import RECORDED, environment
 from alexnet_course.recipes import (
     CODE_2012_WEIGHTS,
@@ -140,39 +141,67 @@ def _four_layers(activation: str, rate: float, epochs: int) -> Arm:
     return Arm(network, recipe, measures=("flat-outputs", "dead-units"))
 
 
-def _study() -> dict[str, Arm]:
-    """four-conv with everything, less one ingredient at a time; then bare, plus one at a time."""
-    network, still = ARCHITECTURES["four-conv"], {"flip": False, "random_crop": False}
-    measures = ("training-images", "ten-crops", "response-norms")
-    everything = Arm(network, EVERYTHING, measures=measures)
-    bare = Arm(
-        network.without("lrn", "dropout").with_pooling(2, 2),
-        replace(EVERYTHING, weight_decay=0.0, colour=0.0, first_weights=HE, **still),
-        measures=measures,
+_EVERYTHING = Arm(ARCHITECTURES["four-conv"], EVERYTHING, measures=("training-images",))
+_STILL = {"flip": False, "random_crop": False}
+
+
+def _other(
+    arm: Arm, network: Architecture | None = None, measures: tuple[str, ...] = (), **changes: Any
+) -> Arm:
+    """``arm`` with another network, further measures, or changes to its recipe."""
+    return replace(
+        arm,
+        architecture=network or arm.architecture,
+        recipe=replace(arm.recipe, **changes),
+        measures=arm.measures + measures,
     )
 
-    def other(arm: Arm, network: Architecture | None = None, **changes: Any) -> Arm:
-        return replace(
-            arm, architecture=network or arm.architecture, recipe=replace(arm.recipe, **changes)
-        )
 
+def _study() -> dict[str, Arm]:
+    """four-conv with everything, less one ingredient at a time; then bare, plus one at a time."""
+    all_of, network = _EVERYTHING, _EVERYTHING.architecture
+    small_pools = network.with_pooling(2, 2)
+    bare = _other(
+        all_of,
+        small_pools.without("lrn", "dropout"),
+        weight_decay=0.0,
+        colour=0.0,
+        first_weights=HE,
+        **_STILL,
+    )
     return {
-        "everything": everything,
-        "tanh": other(everything, network.with_activation("tanh")),
-        "without-lrn": other(everything, network.without("lrn")),
-        "pooling-2": other(everything, network.with_pooling(2, 2)),
-        "without-dropout": other(everything, network.without("dropout")),
-        "without-crops-and-flips": other(everything, **still),
-        "without-colour": other(everything, colour=0.0),
-        "without-weight-decay": other(everything, weight_decay=0.0),
-        "biases-0": other(everything, first_weights=HE),
-        "without-conv3": other(everything, network.without("conv3", "relu3")),
+        "everything": _other(
+            all_of, measures=("dead-units", "response-norms", "masked-passes", "ten-crops")
+        ),
+        "tanh": _other(all_of, network.with_activation("tanh")),
+        "without-lrn": _other(all_of, network.without("lrn")),
+        "pooling-2": _other(all_of, small_pools),
+        "without-dropout": _other(all_of, network.without("dropout")),
+        "without-crops-and-flips": _other(all_of, measures=("ten-crops",), **_STILL),
+        "without-colour": _other(all_of, colour=0.0),
+        "without-weight-decay": _other(all_of, weight_decay=0.0),
+        "biases-0": _other(all_of, first_weights=HE, measures=("dead-units",)),
+        "without-conv3": _other(all_of, network.without("conv3", "relu3")),
         "bare": bare,
-        "bare-tanh": other(bare, bare.architecture.with_activation("tanh")),
-        "bare-lrn": other(bare, network.without("dropout").with_pooling(2, 2)),
-        "bare-pooling-3": other(bare, network.without("lrn", "dropout")),
-        "bare-dropout": other(bare, network.without("lrn").with_pooling(2, 2)),
-        "bare-crops-and-flips": other(bare, flip=True, random_crop=True),
+        "bare-tanh": _other(bare, bare.architecture.with_activation("tanh")),
+        "bare-lrn": _other(bare, small_pools.without("dropout"), measures=("response-norms",)),
+        "bare-pooling-3": _other(bare, network.without("lrn", "dropout")),
+        "bare-dropout": _other(bare, small_pools.without("lrn"), measures=("masked-passes",)),
+        "bare-crops-and-flips": _other(bare, flip=True, random_crop=True),
+    }
+
+
+def _lrn_variants() -> dict[str, Arm]:
+    """Compared with the study's arm "everything", whose LRN stands after ReLU, alpha 0.4."""
+    network = _EVERYTHING.architecture
+    printed = network.replace("lrn1", alpha=1e-4).replace("lrn2", alpha=1e-4)
+    before_relu = network.swapped("relu1", "lrn1").swapped("relu2", "lrn2")
+    batch_norm = before_relu.with_layer("lrn1", BatchNorm("batchnorm1"))
+    batch_norm = batch_norm.with_layer("lrn2", BatchNorm("batchnorm2"))
+    return {
+        "alpha-as-printed": _other(_EVERYTHING, printed, measures=("response-norms",)),
+        "before-relu": _other(_EVERYTHING, before_relu, measures=("response-norms",)),
+        "batch-norm": _other(_EVERYTHING, batch_norm),
     }
 
 
@@ -342,6 +371,22 @@ EXPERIMENTS: dict[str, Experiment] = {
             " all, and given to one that has none?",
             _study(),
             source="paper §3, §4, §5, §7",
+        ),
+        Experiment(
+            "lrn-variants",
+            "Does LRN's alpha matter, or its place, and does batch normalisation do better?",
+            _lrn_variants(),
+            source="paper §3.3; the released 2012 code, config 145; Ioffe & Szegedy 2015",
+        ),
+        Experiment(
+            "augmentation-variants",
+            "What are crops worth alone, and flips; and draws shared by 32 images, as in 2012?",
+            {
+                "crops-only": _other(_EVERYTHING, flip=False),
+                "flips-only": _other(_EVERYTHING, random_crop=False),
+                "shared-32": _other(_EVERYTHING, shared_draws=32),
+            },
+            source="paper §4.1; the released 2012 code",
         ),
         Experiment(
             "adam-augmented",
@@ -637,6 +682,25 @@ def mean_interval(values: Iterable[float], level: float = 0.95) -> tuple[float, 
         return float(numbers.mean()), float("nan")
     width = stats.t.ppf((1 + level) / 2, len(numbers) - 1) * stats.sem(numbers)
     return float(numbers.mean()), float(width)
+
+
+def gains(
+    runs: pd.DataFrame, over: str, arms: Iterable[str], column: str = "test_accuracy"
+) -> pd.DataFrame:
+    """By how much each of ``arms`` ends above the arm ``over`` in ``column``, paired by seed.
+
+    ``runs`` is what :func:`recorded` gives. A row for each arm: ``mean`` of the differences,
+    ``half_width`` of its 95 % t-interval (NaN for one seed) and ``seeds``, how many both have.
+    """
+    last = runs.groupby(["arm", "seed"])[column].last().unstack("arm")
+    rows = {}
+    for arm in arms:
+        differences = (
+            look_up(last, arm, "recorded arm") - look_up(last, over, "recorded arm")
+        ).dropna()
+        mean, half_width = mean_interval(differences)
+        rows[arm] = {"mean": mean, "half_width": half_width, "seeds": len(differences)}
+    return pd.DataFrame.from_dict(rows, orient="index").astype({"seeds": int})
 
 
 def interval_text(values: Iterable[float], digits: int = 2) -> str:

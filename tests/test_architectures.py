@@ -106,6 +106,22 @@ def test_with_activation_gives_every_relus_place_to_another_function():
     assert layer_table(after).drop(columns=["name", "kind"]).equals(before)
 
 
+def test_layers_change_places_and_are_put_in_a_place():
+    before = ARCHITECTURES["four-conv"]
+    names = [layer.name for layer in before.swapped("lrn1", "relu1").layers]
+    assert names[:4] == ["conv1", "lrn1", "relu1", "pool1"]
+    assert names[4:] == [layer.name for layer in before.layers][4:]
+    assert before.swapped("lrn1", "relu1").swapped("relu1", "lrn1") == before
+    after = before.with_layer("lrn1", BatchNorm("norm1"))
+    assert after.layers[2] == BatchNorm("norm1") and len(after.layers) == len(before.layers)
+    for edit in (
+        lambda: before.swapped("lrn1", "bn1"),
+        lambda: before.with_layer("bn1", BatchNorm("x")),
+    ):
+        with pytest.raises(SpecError, match="has no layer 'bn1'; its layers are conv1"):
+            edit()
+
+
 def test_with_classes_changes_the_last_linear_layer_only():
     after = ALEXNET.with_classes(7)
     assert after.layers[:-1] == ALEXNET.layers[:-1]

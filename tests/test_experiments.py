@@ -23,6 +23,7 @@ from alexnet_course.experiments import (
     Arm,
     Experiment,
     experiment,
+    gains,
     interval_text,
     manifests,
     mean_interval,
@@ -219,6 +220,24 @@ def test_pooling_is_compared_at_equal_sizes():
         assert pooled == [(24, 14, 14), (48, 7, 7), (96, 3, 3)]
 
 
+def test_the_variants_change_one_thing_of_everything():
+    base = EXPERIMENTS["study"].arms["everything"]
+    variants = EXPERIMENTS["lrn-variants"].arms | EXPERIMENTS["augmentation-variants"].arms
+    changed = {name: _differences(base, arm) for name, arm in variants.items()}
+    assert changed == {
+        "alpha-as-printed": {"lrn"},
+        "before-relu": set(),  # the same layers, in another order
+        "batch-norm": {"lrn", "batchnorm"},
+        "crops-only": {"flip"},
+        "flips-only": {"random_crop"},
+        "shared-32": {"shared_draws"},
+    }
+    for name in ("before-relu", "batch-norm"):
+        order = [layer.kind for layer in variants[name].architecture.layers]
+        norm = "lrn" if name == "before-relu" else "batchnorm"
+        assert order[:8] == ["conv", norm, "relu", "pool"] * 2
+
+
 def test_the_manifest_says_what_was_run_on_what(data, record, small, monkeypatch):
     monkeypatch.setattr("sys.argv", ["x", "experiment", "small", "--seeds", "0"])
     folder = record(seeds=[0])
@@ -354,6 +373,24 @@ def test_images_that_nobody_knows_are_refused():
 )
 def test_an_interval_is_printed_with_as_many_digits_as_asked_for(values, digits, text):
     assert interval_text(values, digits) == text
+
+
+def test_gains_are_paired_by_seed():
+    """Differences of 0.5, 0.6 and 0.4 between runs that lie a point apart; t is 4.302653."""
+    rows = [
+        *(("with", seed, 80.0 + seed) for seed in (0, 1, 2, 3)),  # seed 3 has no partner
+        *(("without", seed, end) for seed, end in enumerate((79.5, 80.4, 81.6))),
+        ("once", 1, 70.0),
+    ]
+    ends = pd.DataFrame(rows, columns=["arm", "seed", "test_accuracy"]).assign(epoch=2)
+    starts = ends.assign(epoch=1, test_accuracy=10.0)
+    table = gains(pd.concat([starts, ends]), over="without", arms=["with", "once"])
+    assert list(table.index) == ["with", "once"] and list(table["seeds"]) == [3, 1]
+    assert list(table["mean"]) == pytest.approx([0.5, 70 - 80.4])
+    assert table["half_width"]["with"] == pytest.approx(4.302653 * 0.1 / math.sqrt(3))
+    assert math.isnan(table["half_width"]["once"])
+    with pytest.raises(KeyError, match="'other'; choose one of once, with, without"):
+        gains(ends, over="other", arms=["with"])
 
 
 def test_mean_interval_is_the_t_interval():
