@@ -34,15 +34,16 @@ def _data(options: argparse.Namespace) -> None:
 
 
 def _experiment(options: argparse.Namespace) -> None:
-    from alexnet_course.experiments import experiment, run
+    from alexnet_course.experiments import experiment, rehearse, run
 
-    run(
-        experiment(options.name),
-        options.arms,
-        options.seeds,
-        precision=options.precision,
-        until=options.until,
-    )
+    chosen = experiment(options.name)
+    if options.scale == "quick" and options.until is not None:
+        raise ValueError("--until ends a recorded run; leave it out with --scale quick")
+    if options.scale == "quick":
+        table = rehearse(chosen, options.arms, options.seeds, options.precision)
+        print(table.round(2).to_string(index=False, na_rep=""))
+    else:
+        run(chosen, options.arms, options.seeds, precision=options.precision, until=options.until)
 
 
 def _recorded(options: argparse.Namespace) -> None:
@@ -97,6 +98,12 @@ def parser() -> argparse.ArgumentParser:
     trial.add_argument("name", metavar="NAME")
     trial.add_argument("--arms", nargs="+", metavar="ARM", help="only these (default: all)")
     trial.add_argument("--seeds", nargs="+", type=int, metavar="K", help="only these seeds")
+    trial.add_argument(
+        "--scale",
+        choices=("quick", "full"),
+        default="full",
+        help="quick: a rehearsal on few images, two epochs at most; nothing is recorded",
+    )
     trial.add_argument(
         "--until", type=int, metavar="N", help="stop after epoch N of a recipe, and record that"
     )

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from alexnet_course.architectures import ARCHITECTURES, Architecture
+from alexnet_course.arithmetic import training_operations
 from alexnet_course.config import digest, look_up, plain
 from alexnet_course.layers import BatchNorm
 from alexnet_course.provenance import RECORDED, environment
@@ -30,6 +31,9 @@ from alexnet_course.recipes import (
     Recipe,
 )
 from alexnet_course.tutorials import TUTORIALS
+
+if TYPE_CHECKING:
+    from alexnet_course.data import ImageData
 
 
 @dataclass(frozen=True)
@@ -495,22 +499,19 @@ def run(
     """Run and record every arm × seed that has no record yet. Stopped, it goes on where it was.
 
     ``until`` ends each run after that epoch of its recipe; what there is by then is recorded, and
-    a later call goes on from there. Refuses the stand-in: what is recorded is recorded on CIFAR-10.
+    a later call goes on from there. After each run the time left is estimated, from the operations
+    of those to come. Refuses the stand-in: what is recorded is recorded on CIFAR-10.
     """
     from alexnet_course.checkpoints import write_atomically
-    from alexnet_course.data import DataError, image_data
+    from alexnet_course.data import DataError
     from alexnet_course.data.folders import cache_folder
     from alexnet_course.measures import MEASURES, measure_all
     from alexnet_course.network import build
     from alexnet_course.training import device_and_precision, fit
 
-    names = list(arms or chosen.arms)
-    unknown = [name for name in names if name not in chosen.arms]
-    if unknown:
-        raise KeyError(f"{chosen.name} has no arm {unknown[0]!r}; it has {', '.join(chosen.arms)}")
+    names, images = _names_and_images(chosen, arms)
     for measure in {measure for name in names for measure in chosen.arms[name].measures}:
         look_up(MEASURES, measure, "measure")  # now, not after hours
-    images = {name: image_data(name) for name in {chosen.arms[name].data for name in names}}
     for name, data in images.items():
         if data.name != name:
             raise DataError(
@@ -520,19 +521,22 @@ def run(
     device, precision = device_and_precision(precision=precision)
     about = environment(device.type, precision)
     jobs = [(name, seed) for seed in (seeds or chosen.seeds) for name in names]
+    waiting = []
     for number, (name, seed) in enumerate(jobs, start=1):
-        arm = chosen.arms[name]
+        epochs = chosen.arms[name].recipe.epochs
+        wanted = min(until or epochs, epochs)
         label = f"[{number}/{len(jobs)}] {chosen.name}, {name}, seed {seed}"
-        wanted = min(until or arm.recipe.epochs, arm.recipe.epochs)
         if _recorded_epochs(record_path(chosen.name, name, seed, "json", folder)) >= wanted:
             print(f"{label}: recorded already")
-            continue
+        else:
+            held = _images_of(chosen.arms[name], images)
+            work = training_operations(chosen.arms[name].architecture) * len(held.train) * wanted
+            waiting.append((label, name, seed, wanted, work))
+    work_done = seconds_done = 0.0
+    for position, (label, name, seed, wanted, work) in enumerate(waiting):
         print(f"{label}: {wanted} epochs on {device}, {precision}", flush=True)
-        data = images[arm.data]
-        held = data if arm.measured_on == "test" else data.for_choosing()
-        if arm.per_class is not None:
-            held = held.sample(arm.per_class)
-        settings = digest(arm)
+        arm = chosen.arms[name]
+        held, settings = _images_of(arm, images), digest(arm)
         kept = cache_folder() / "runs" / f"{chosen.name}-{name}-seed{seed}-{settings[:12]}.pt"
         network = build(arm.architecture, seed, arm.recipe.first_weights)
         history = fit(
@@ -575,7 +579,84 @@ def run(
             write_atomically(path, lambda file, content=content: file.write(content.encode()))
         if finished:
             kept.unlink()
-        print(f"{label}: {history.accuracy:.2f} % on {arm.measured_on} images", flush=True)
+        work_done, seconds_done = work_done + work, seconds_done + manifest["seconds"]
+        work_left = sum(job[-1] for job in waiting[position + 1 :])
+        ends = f"{history.accuracy:.2f} % on {arm.measured_on} images"
+        if work_left:
+            ends += f"; about {_duration(seconds_done / work_done * work_left)} left"
+        print(f"{label}: {ends}", flush=True)
+
+
+def rehearse(
+    chosen: Experiment,
+    arms: Iterable[str] | None = None,
+    seeds: Iterable[int] | None = None,
+    precision: str = "auto",
+) -> pd.DataFrame:
+    """Every arm in small: at most 100 training and 50 held-out images a class, and two epochs.
+
+    It shows in seconds that an experiment runs (in minutes where images have 200 pixels and more),
+    its measures too, on any images, the stand-in's as well. Nothing is recorded, and an accuracy
+    after so little training is no answer to the question. Gives a row for each seed (by default
+    the first) and arm.
+    """
+    from alexnet_course.measures import measure_all
+    from alexnet_course.network import build
+    from alexnet_course.training import device_and_precision, fit
+
+    names, images = _names_and_images(chosen, arms)
+    device, precision = device_and_precision(precision=precision)
+    rows = []
+    for seed in seeds or chosen.seeds[:1]:
+        for name in names:
+            arm = chosen.arms[name]
+            recipe = replace(arm.recipe, epochs=min(2, arm.recipe.epochs))
+            held = _images_of(arm, images)
+            most = [int(split.labels.bincount().min()) for split in (held.train, held.held_out)]
+            held = held.sample(min(100, most[0]), min(50, most[1]))
+            network = build(arm.architecture, seed, recipe.first_weights)
+            history = fit(network, held, recipe, seed=seed, device=device, precision=precision)
+            measure_all(arm.measures, network, held, recipe, device)
+            rows.append(
+                {
+                    "arm": name,
+                    "seed": seed,
+                    "epochs": recipe.epochs,
+                    "train_loss": history.rows[-1]["train_loss"],
+                    f"{arm.measured_on}_accuracy": history.accuracy,
+                    "seconds": sum(row["seconds"] for row in history.rows),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _names_and_images(
+    chosen: Experiment, arms: Iterable[str] | None
+) -> tuple[list[str], dict[str, "ImageData"]]:
+    """The arms asked for, all unless named, and the data that they need."""
+    from alexnet_course.data import image_data
+
+    names = list(arms or chosen.arms)
+    unknown = [name for name in names if name not in chosen.arms]
+    if unknown:
+        raise KeyError(f"{chosen.name} has no arm {unknown[0]!r}; it has {', '.join(chosen.arms)}")
+    return names, {name: image_data(name) for name in {chosen.arms[name].data for name in names}}
+
+
+def _images_of(arm: Arm, images: Mapping[str, "ImageData"]) -> "ImageData":
+    """What an arm learns from and is measured on."""
+    held = images[arm.data]
+    if arm.measured_on == "validation":
+        held = held.for_choosing()
+    return held if arm.per_class is None else held.sample(arm.per_class)
+
+
+def _duration(seconds: float) -> str:
+    """``"45 s"``, ``"12 min"`` or ``"3 h 05 min"``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
 def _recorded_epochs(manifest: Path) -> int:

@@ -5,18 +5,20 @@ import json
 import math
 from collections import defaultdict
 from dataclasses import replace
-from itertools import chain, pairwise
+from itertools import chain, count, pairwise
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
 
 import alexnet_course.data
-from alexnet_course import training
+from alexnet_course import experiments, training
 from alexnet_course.__main__ import main
 from alexnet_course.arithmetic import layer_table, training_operations
 from alexnet_course.config import digest
 from alexnet_course.data import DataError
+from alexnet_course.data.folders import cache_folder
 from alexnet_course.experiments import (
     EXPERIMENTS,
     RECORDED,
@@ -31,6 +33,7 @@ from alexnet_course.experiments import (
     record_path,
     recorded,
     recorded_table,
+    rehearse,
     reported,
     run,
 )
@@ -131,6 +134,63 @@ def test_a_record_is_what_fit_gives(data, record, small, tiny):
     table = recorded("small", folder).drop(columns=["arm", "seed", "seconds"])
     expected = history.frame.drop(columns="seconds")
     pd.testing.assert_frame_equal(table, expected, rtol=1e-5, check_dtype=False)
+
+
+def test_the_time_left_goes_by_operations(data, record, monkeypatch, capsys):
+    """Every epoch takes 100 s by this clock. Of two epochs, three runs are left, two of them on
+    nine tenths of the images: (0.9 + 1 + 0.9) · 200 s.
+    """
+    ticks = count(step=100)
+    monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    record()
+    lines = [line for line in capsys.readouterr().out.splitlines() if "images" in line]
+    share = len(data.for_choosing().train) / len(data.train)
+    after_two = 400 / (1 + share)  # seconds for as many operations as the first arm has
+    expected = [200 * (1 + 2 * share), after_two * (1 + share), 600 / (2 + share) * share]
+    for line, seconds in zip(lines, expected, strict=False):
+        assert line.endswith(f"; about {round(seconds / 60)} min left"), line
+    assert len(lines) == 4 and lines[3].endswith("% on validation images")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0 s"),
+        (89, "89 s"),
+        (91, "2 min"),
+        (3540, "59 min"),
+        (3599, "1 h 00 min"),
+        (11_100, "3 h 05 min"),
+    ],
+)
+def test_a_duration_in_words(seconds, text):
+    assert experiments._duration(seconds) == text
+
+
+def test_a_rehearsal_runs_in_small_on_any_images_and_records_nothing(
+    monkeypatch, tiny_data, small, tmp_path
+):
+    monkeypatch.setattr(alexnet_course.data, "cifar10", lambda **options: tiny_data)
+    monkeypatch.setattr(experiments, "RECORDED", tmp_path)
+    long = replace(small.arms["rate-0.05"], recipe=replace(recipe(0.05), epochs=9))
+    chosen = replace(small, arms=small.arms | {"rate-0.05": long}, seeds=(3, 4))
+    table = rehearse(chosen, precision="float32")
+    assert list(table["arm"]) == ["rate-0.05", "rate-0.01"]
+    assert set(table["seed"]) == {3} and set(table["epochs"]) == {2}
+    assert table["test_accuracy"].notna().tolist() == [True, False]
+    assert table["validation_accuracy"].notna().tolist() == [False, True]
+    assert not list(tmp_path.rglob("*.*")) and not list(cache_folder().rglob("*.pt"))
+    with pytest.raises(KeyError, match=r"small has no arm 'x'; it has rate-0.05, rate-0.01"):
+        rehearse(chosen, arms=["x"])
+
+
+def test_the_command_rehearses_at_quick_scale(data, monkeypatch, small, capsys):
+    monkeypatch.setitem(EXPERIMENTS, "small", small)
+    assert main(["experiment", "small", "--scale", "quick", "--arms", "rate-0.01"]) == 0
+    header, row = capsys.readouterr().out.splitlines()[-2:]
+    assert header.split()[:3] == ["arm", "seed", "epochs"] and row.split()[:2] == ["rate-0.01", "0"]
+    assert main(["experiment", "small", "--scale", "quick", "--until", "1"]) == 2
+    assert "leave it out with --scale quick" in capsys.readouterr().err
 
 
 def test_an_arm_may_train_on_fewer_images(data, record, small, tmp_path):
