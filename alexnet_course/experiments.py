@@ -592,13 +592,14 @@ def rehearse(
     arms: Iterable[str] | None = None,
     seeds: Iterable[int] | None = None,
     precision: str = "auto",
+    scale: str = "quick",
 ) -> pd.DataFrame:
-    """Every arm in small: at most 100 training and 50 held-out images a class, and two epochs.
+    """Run arms without recording them; gives a row for each seed (by default the first) and arm.
 
-    It shows in seconds that an experiment runs (in minutes where images have 200 pixels and more),
-    its measures too, on any images, the stand-in's as well. Nothing is recorded, and an accuracy
-    after so little training is no answer to the question. Gives a row for each seed (by default
-    the first) and arm.
+    ``scale="quick"``: at most 100 training and 50 held-out images a class, batches of 32 and two
+    epochs, on any images, the stand-in's too. That takes seconds (minutes for images of 200 pixels
+    and more) and shows that an experiment runs, its measures included; an accuracy after so little
+    training is no answer to its question. ``"full"``: as :func:`run`.
     """
     from alexnet_course.measures import measure_all
     from alexnet_course.network import build
@@ -610,10 +611,12 @@ def rehearse(
     for seed in seeds or chosen.seeds[:1]:
         for name in names:
             arm = chosen.arms[name]
-            recipe = replace(arm.recipe, epochs=min(2, arm.recipe.epochs))
-            held = _images_of(arm, images)
-            most = [int(split.labels.bincount().min()) for split in (held.train, held.held_out)]
-            held = held.sample(min(100, most[0]), min(50, most[1]))
+            recipe, held = arm.recipe, _images_of(arm, images)
+            if scale == "quick":
+                epochs, batch = min(2, recipe.epochs), min(32, recipe.batch_size)
+                recipe = replace(recipe, epochs=epochs, batch_size=batch)
+                most = [int(split.labels.bincount().min()) for split in (held.train, held.held_out)]
+                held = held.sample(min(100, most[0]), min(50, most[1]))
             network = build(arm.architecture, seed, recipe.first_weights)
             history = fit(network, held, recipe, seed=seed, device=device, precision=precision)
             measure_all(arm.measures, network, held, recipe, device)

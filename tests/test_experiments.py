@@ -180,6 +180,8 @@ def test_a_rehearsal_runs_in_small_on_any_images_and_records_nothing(
     assert table["test_accuracy"].notna().tolist() == [True, False]
     assert table["validation_accuracy"].notna().tolist() == [False, True]
     assert not list(tmp_path.rglob("*.*")) and not list(cache_folder().rglob("*.pt"))
+    whole = rehearse(replace(chosen, arms={"long": long}), precision="float32", scale="full")
+    assert set(whole["epochs"]) == {9} and not list(tmp_path.rglob("*.*"))
     with pytest.raises(KeyError, match=r"small has no arm 'x'; it has rate-0.05, rate-0.01"):
         rehearse(chosen, arms=["x"])
 
