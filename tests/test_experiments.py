@@ -245,20 +245,21 @@ def _differences(one, other):
 
 
 STUDY = {
-    "tanh": {"relu", "activation"},
     "without-lrn": {"lrn"},
     "pooling-2": {"pool"},
     "without-dropout": {"dropout"},
     "without-crops-and-flips": {"flip", "random_crop"},
+    "bare-dropout": {"dropout"},
+    "bare-crops-and-flips": {"flip", "random_crop"},
+    "bare-lrn": {"lrn"},
+    "bare-pooling-3": {"pool"},
+    "bare-dropout-twice-as-long": {"dropout", "epochs"},
+    "tanh": {"relu", "activation", "first_weights"},
+    "without-conv3": {"conv", "relu"},
+    "conv4-5x5": {"conv", "relu"},
     "without-colour": {"colour"},
     "without-weight-decay": {"weight_decay"},
     "biases-0": {"first_weights"},
-    "without-conv3": {"conv", "relu"},
-    "bare-tanh": {"relu", "activation"},
-    "bare-lrn": {"lrn"},
-    "bare-pooling-3": {"pool"},
-    "bare-dropout": {"dropout"},
-    "bare-crops-and-flips": {"flip", "random_crop"},
 }
 
 
@@ -271,15 +272,36 @@ def test_the_study_changes_one_ingredient_at_a_time():
     # Bare lacks all that can be taken away but ReLU, and conv3, without which it is another net.
     taken = {"lrn", "pool", "dropout", "flip", "random_crop", "colour", "weight_decay"}
     assert _differences(arms["everything"], arms["bare"]) == taken | {"first_weights"}
-    assert arms["bare"].recipe.first_weights.biases == {}
+    for name in ("bare", "biases-0", "tanh"):
+        assert arms[name].recipe.first_weights.biases == {}
+    # Twice as long means twice the epochs that bare has.
+    assert arms["bare-dropout-twice-as-long"].recipe.epochs == 2 * arms["bare"].recipe.epochs
 
 
-def test_pooling_is_compared_at_equal_sizes():
+def test_pooling_is_compared_at_equal_sizes_and_nothing_is_left_out():
     arms = EXPERIMENTS["study"].arms
-    for name in ("everything", "pooling-2"):
+    for name in ("everything", "pooling-2", "bare", "bare-pooling-3"):
         table = layer_table(arms[name].architecture).set_index("name")
         pooled = [table["output_shape"][pool] for pool in ("pool1", "pool2", "pool4")]
         assert pooled == [(24, 14, 14), (48, 7, 7), (96, 3, 3)]
+        windows = [
+            arms[name].architecture.layer(pool).kernel for pool in ("pool1", "pool2", "pool4")
+        ]
+        small = name in ("pooling-2", "bare")
+        assert windows == ([2, 2, 3] if small else [3, 3, 3])
+        # The last window ends at the last pixel or beyond it: 28, 14 and 7 pixels, stride 2.
+        assert all((n - 1) * 2 + z >= 2 * n for n, z in zip((14, 7), windows, strict=False))
+        assert (3 - 1) * 2 + windows[2] == 7
+
+
+def test_a_wider_window_sees_what_two_conv_layers_saw_with_about_as_many_weights():
+    arms = EXPERIMENTS["study"].arms
+    weights = {
+        name: layer_table(arms[name].architecture).query("kind == 'conv'")["weights"].iloc[2:].sum()
+        for name in ("everything", "conv4-5x5", "without-conv3")
+    }
+    # 96·48·9 + 96·96·9, one layer of 96·48·25, and one of 96·48·9.
+    assert weights == {"everything": 124_416, "conv4-5x5": 115_200, "without-conv3": 41_472}
 
 
 def test_the_variants_change_one_thing_of_everything():
@@ -291,7 +313,6 @@ def test_the_variants_change_one_thing_of_everything():
         "before-relu": set(),  # the same layers, in another order
         "batch-norm": {"lrn", "batchnorm"},
         "crops-only": {"flip"},
-        "flips-only": {"random_crop"},
         "shared-32": {"shared_draws"},
     }
     for name in ("before-relu", "batch-norm"):
