@@ -34,7 +34,8 @@ def _data(options: argparse.Namespace) -> None:
 
 
 def _experiment(options: argparse.Namespace) -> None:
-    from alexnet_course.experiments import experiment, rehearse, run
+    from alexnet_course.experiments import experiment
+    from alexnet_course.recording import rehearse, run
 
     chosen = experiment(options.name)
     if options.scale == "quick" and options.until is not None:
@@ -47,7 +48,7 @@ def _experiment(options: argparse.Namespace) -> None:
 
 
 def _recorded(options: argparse.Namespace) -> None:
-    from alexnet_course.experiments import recorded_table
+    from alexnet_course.results import recorded_table
 
     table = recorded_table([options.name] if options.name else None)
     if options.format == "csv":

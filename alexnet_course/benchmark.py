@@ -18,10 +18,10 @@ import torch
 from alexnet_course.arithmetic import training_operations
 from alexnet_course.checkpoints import write_atomically
 from alexnet_course.data import ImageData, image_data
-from alexnet_course.experiments import mean_interval
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment
 from alexnet_course.recipes import TRAINED_WELL
+from alexnet_course.results import mean_interval
 from alexnet_course.training import Trainer, device_and_precision
 from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
 

@@ -75,7 +75,7 @@ def plot_runs(
 ) -> Figure:
     """One thin line a seed and one thick line a mean, for each arm in ``labels``.
 
-    ``runs`` is what :func:`alexnet_course.experiments.recorded` gives; ``published`` (columns
+    ``runs`` is what :func:`alexnet_course.results.recorded` gives; ``published`` (columns
     ``at``, ``value``) is drawn beside them in grey.
     """
     figure, axis = plt.subplots(figsize=(WIDTH, 3.8))

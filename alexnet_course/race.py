@@ -12,16 +12,10 @@ from alexnet_course.benchmark import images_per_second, recorded_benchmarks, sto
 from alexnet_course.config import look_up
 from alexnet_course.data import image_data
 from alexnet_course.data.folders import cache_folder
-from alexnet_course.experiments import (
-    EXPERIMENTS,
-    Experiment,
-    manifests,
-    mean_interval,
-    recorded,
-    recorded_table,
-    run,
-)
+from alexnet_course.experiments import EXPERIMENTS, Experiment
 from alexnet_course.provenance import RECORDED, environment, hardware
+from alexnet_course.recording import run
+from alexnet_course.results import manifests, mean_interval, recorded, recorded_table
 from alexnet_course.training import device_and_precision
 from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
 
@@ -94,7 +88,7 @@ def run_race(
 def standings(folder: Path = RECORDED, device: str = "cpu") -> pd.DataFrame:
     """Every recorded way of training each tutorial's network, its own way first.
 
-    ``accuracy`` and ``half_width`` as in :func:`~alexnet_course.experiments.recorded_table`;
+    ``accuracy`` and ``half_width`` as in :func:`~alexnet_course.results.recorded_table`;
     ``epochs`` those that were run and ``of`` those of the recipe; ``images_per_second`` as
     benchmarked on ``device`` (of the published loop for the published recipe, else of ours) and
     ``seconds`` what that makes for the training of those epochs, measuring not counted. Empty

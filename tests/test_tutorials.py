@@ -11,9 +11,9 @@ from PIL import Image
 from alexnet_course.config import digest
 from alexnet_course.data import Split
 from alexnet_course.data.augmentation import Preparation
-from alexnet_course.experiments import reported
 from alexnet_course.network import build
 from alexnet_course.recipes import TRAINED_WELL
+from alexnet_course.results import reported
 from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
 
 CPU = torch.device("cpu")

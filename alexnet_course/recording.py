@@ -1,0 +1,188 @@
+"""Running experiments and recording what comes out.
+
+``python -m alexnet_course experiment NAME`` runs what is not recorded yet. A record is two files
+in ``alexnet_course/recorded/<experiment>/``: ``<arm>-seed<k>.csv``, the history, and ``.json``,
+the manifest (command, commit, versions, device, seconds, digests of data and settings).
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from alexnet_course.arithmetic import training_operations
+from alexnet_course.checkpoints import write_atomically
+from alexnet_course.config import digest, look_up, plain
+from alexnet_course.data import DataError, ImageData, image_data
+from alexnet_course.data.folders import cache_folder
+from alexnet_course.experiments import Arm, Experiment
+from alexnet_course.measures import MEASURES, measure_all
+from alexnet_course.network import build
+from alexnet_course.provenance import RECORDED, environment
+from alexnet_course.results import record_path, recorded_epochs
+from alexnet_course.training import device_and_precision, fit
+
+
+def run(
+    chosen: Experiment,
+    arms: Iterable[str] | None = None,
+    seeds: Iterable[int] | None = None,
+    folder: Path = RECORDED,
+    precision: str = "auto",
+    until: int | None = None,
+) -> None:
+    """Run and record every arm × seed that has no record yet. Stopped, it goes on where it was.
+
+    ``until`` ends each run after that epoch of its recipe; what there is by then is recorded, and
+    a later call goes on from there. After each run the time left is estimated, from the operations
+    of those to come. Refuses the stand-in: what is recorded is recorded on CIFAR-10.
+    """
+    names, images = _names_and_images(chosen, arms)
+    for measure in {measure for name in names for measure in chosen.arms[name].measures}:
+        look_up(MEASURES, measure, "measure")  # now, not after hours
+    for name, data in images.items():
+        if data.name != name:
+            raise DataError(
+                f"{chosen.name} is recorded on {name}, but the data is {data.source}. Set "
+                "ALEXNET_COURSE_CIFAR10 to a folder of its images, or connect to a network"
+            )
+    device, precision = device_and_precision(precision=precision)
+    about = environment(device.type, precision)
+    jobs = [(name, seed) for seed in (seeds or chosen.seeds) for name in names]
+    waiting = []
+    for number, (name, seed) in enumerate(jobs, start=1):
+        epochs = chosen.arms[name].recipe.epochs
+        wanted = min(until or epochs, epochs)
+        label = f"[{number}/{len(jobs)}] {chosen.name}, {name}, seed {seed}"
+        if recorded_epochs(record_path(chosen.name, name, seed, "json", folder)) >= wanted:
+            print(f"{label}: recorded already")
+        else:
+            held = _images_of(chosen.arms[name], images)
+            work = training_operations(chosen.arms[name].architecture) * len(held.train) * wanted
+            waiting.append((label, name, seed, wanted, work))
+    work_done = seconds_done = 0.0
+    for position, (label, name, seed, wanted, work) in enumerate(waiting):
+        print(f"{label}: {wanted} epochs on {device}, {precision}", flush=True)
+        arm = chosen.arms[name]
+        held, settings = _images_of(arm, images), digest(arm)
+        kept = cache_folder() / "runs" / f"{chosen.name}-{name}-seed{seed}-{settings[:12]}.pt"
+        network = build(arm.architecture, seed, arm.recipe.first_weights)
+        history = fit(
+            network,
+            held,
+            arm.recipe,
+            seed=seed,
+            device=device,
+            precision=precision,
+            checkpoint=kept,
+            until=until,
+        )
+        manifest = {
+            "experiment": chosen.name,
+            "arm": name,
+            "seed": seed,
+            "measured_on": arm.measured_on,
+            "epochs": len(history.rows),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(sum(row["seconds"] for row in history.rows), 1),
+            **about,
+            "data": held.name,
+            "train_images": len(held.train),
+            "data_digest": held.digest,
+            "config_digest": settings,
+            "config": plain(arm),
+        }
+        finished = len(history.rows) == arm.recipe.epochs
+        if finished and arm.measures:
+            manifest["measures"] = measure_all(arm.measures, network, held, arm.recipe, device)
+        contents = {"csv": history.frame}
+        if history.batches:
+            contents["batches.csv"] = pd.DataFrame(history.batches)
+        contents = {
+            k: table.to_csv(index=False, float_format="%.6g") for k, table in contents.items()
+        }
+        contents["json"] = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+        for kind, content in contents.items():
+            path = record_path(chosen.name, name, seed, kind, folder)
+            write_atomically(path, lambda file, content=content: file.write(content.encode()))
+        if finished:
+            kept.unlink()
+        work_done, seconds_done = work_done + work, seconds_done + manifest["seconds"]
+        work_left = sum(job[-1] for job in waiting[position + 1 :])
+        ends = f"{history.accuracy:.2f} % on {arm.measured_on} images"
+        if work_left:
+            ends += f"; about {_duration(seconds_done / work_done * work_left)} left"
+        print(f"{label}: {ends}", flush=True)
+
+
+def rehearse(
+    chosen: Experiment,
+    arms: Iterable[str] | None = None,
+    seeds: Iterable[int] | None = None,
+    precision: str = "auto",
+    scale: str = "quick",
+) -> pd.DataFrame:
+    """Run arms without recording them; gives a row for each seed (by default the first) and arm.
+
+    ``scale="quick"``: at most 100 training and 50 held-out images a class, batches of 32 and two
+    epochs, on any images, the stand-in's too. That takes seconds (minutes for images of 200 pixels
+    and more) and shows that an experiment runs, its measures included; an accuracy after so little
+    training is no answer to its question. ``"full"``: as :func:`run`.
+    """
+    names, images = _names_and_images(chosen, arms)
+    device, precision = device_and_precision(precision=precision)
+    rows = []
+    for seed in seeds or chosen.seeds[:1]:
+        for name in names:
+            arm = chosen.arms[name]
+            recipe, held = arm.recipe, _images_of(arm, images)
+            if scale == "quick":
+                epochs, batch = min(2, recipe.epochs), min(32, recipe.batch_size)
+                recipe = replace(recipe, epochs=epochs, batch_size=batch)
+                most = [int(split.labels.bincount().min()) for split in (held.train, held.held_out)]
+                held = held.sample(min(100, most[0]), min(50, most[1]))
+            network = build(arm.architecture, seed, recipe.first_weights)
+            history = fit(network, held, recipe, seed=seed, device=device, precision=precision)
+            measure_all(arm.measures, network, held, recipe, device)
+            rows.append(
+                {
+                    "arm": name,
+                    "seed": seed,
+                    "epochs": recipe.epochs,
+                    "train_loss": history.rows[-1]["train_loss"],
+                    f"{arm.measured_on}_accuracy": history.accuracy,
+                    "seconds": sum(row["seconds"] for row in history.rows),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _names_and_images(
+    chosen: Experiment, arms: Iterable[str] | None
+) -> tuple[list[str], dict[str, ImageData]]:
+    """The arms asked for, all unless named, and the data that they need."""
+
+    names = list(arms or chosen.arms)
+    unknown = [name for name in names if name not in chosen.arms]
+    if unknown:
+        raise KeyError(f"{chosen.name} has no arm {unknown[0]!r}; it has {', '.join(chosen.arms)}")
+    return names, {name: image_data(name) for name in {chosen.arms[name].data for name in names}}
+
+
+def _images_of(arm: Arm, images: Mapping[str, ImageData]) -> ImageData:
+    """What an arm learns from and is measured on."""
+    held = images[arm.data]
+    if arm.measured_on == "validation":
+        held = held.for_choosing()
+    return held if arm.per_class is None else held.sample(arm.per_class)
+
+
+def _duration(seconds: float) -> str:
+    """``"45 s"``, ``"12 min"`` or ``"3 h 05 min"``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"

@@ -1,0 +1,152 @@
+"""Reading recorded runs back: histories, manifests, measures; means with their intervals."""
+
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from alexnet_course.config import look_up
+from alexnet_course.experiments import EXPERIMENTS
+from alexnet_course.provenance import RECORDED
+
+
+def record_path(experiment: str, arm: str, seed: int, kind: str, folder: Path = RECORDED) -> Path:
+    """The path of a record: ``kind`` is ``"csv"``, the history, or ``"json"``, the manifest;
+    ``"batches.csv"`` holds the loss of every hundredth step.
+    """
+    return folder / experiment / f"{arm}-seed{seed}.{kind}"
+
+
+def recorded_epochs(manifest: Path) -> int:
+    """How many epochs a record holds: 0 where there is none."""
+    if not manifest.exists():
+        return 0
+    stored = json.loads(manifest.read_text())
+    return stored.get("epochs", stored["config"]["recipe"]["epochs"])
+
+
+def recorded(name: str, folder: Path = RECORDED) -> pd.DataFrame:
+    """All recorded histories of an experiment in one table, with ``arm`` and ``seed`` in front.
+
+    Raises :class:`FileNotFoundError` when nothing is recorded under that name.
+    """
+    tables = []
+    for manifest in manifests(name, folder):
+        path = record_path(name, manifest["arm"], manifest["seed"], "csv", folder)
+        table = pd.read_csv(path)
+        table.insert(0, "arm", manifest["arm"])
+        table.insert(1, "seed", manifest["seed"])
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def manifests(name: str, folder: Path = RECORDED) -> list[dict[str, Any]]:
+    """The manifests of an experiment's recorded runs, by arm, then seed."""
+    found = [json.loads(path.read_text()) for path in sorted((folder / name).glob("*.json"))]
+    if not found:
+        raise FileNotFoundError(
+            f"nothing is recorded under {name!r} in {folder}; run "
+            f"'python -m alexnet_course experiment {name}'"
+        )
+    order = list(EXPERIMENTS[name].arms) if name in EXPERIMENTS else []
+    return sorted(
+        found, key=lambda m: (order.index(m["arm"]) if m["arm"] in order else -1, m["seed"])
+    )
+
+
+def measured(name: str, measure: str, folder: Path = RECORDED) -> pd.DataFrame:
+    """What ``measure`` gave at the end of each run: columns ``arm``, ``seed`` and its numbers."""
+    return pd.DataFrame(
+        {"arm": manifest["arm"], "seed": manifest["seed"], **manifest["measures"][measure]}
+        for manifest in manifests(name, folder)
+        if measure in manifest.get("measures", {})
+    )
+
+
+def recorded_table(names: Iterable[str] | None = None, folder: Path = RECORDED) -> pd.DataFrame:
+    """One row for each recorded arm: what was run on what, and how it ended.
+
+    ``accuracy`` is the mean over the seeds after each run's last recorded epoch, in per cent on
+    the images in ``measured_on``; ``half_width`` that of its 95 % t-interval (NaN for one seed);
+    ``epochs`` those run and, in ``of``, those of the recipe; ``seconds`` the mean for a run.
+    """
+    rows = []
+    for name in names or [n for n in EXPERIMENTS if (folder / n).is_dir()]:
+        table = recorded(name, folder)
+        runs = pd.DataFrame(manifests(name, folder))
+        for arm, group in runs.groupby("arm", sort=False):
+            measured_on = group["measured_on"].iloc[0]
+            of_arm = table[table["arm"] == arm]
+            last = of_arm.groupby("seed").last()
+            accuracy, half_width = mean_interval(last[f"{measured_on}_accuracy"])
+            rows.append(
+                {
+                    "experiment": name,
+                    "arm": arm,
+                    "seeds": " ".join(str(seed) for seed in group["seed"]),
+                    "data": " + ".join(group["data"].unique()),
+                    "hardware": " + ".join(group["hardware"].unique()),
+                    "precision": " + ".join(group["precision"].unique()),
+                    "epochs": int(last["epoch"].min()),
+                    "of": group["config"].iloc[0]["recipe"]["epochs"],
+                    "measured_on": measured_on,
+                    "accuracy": round(accuracy, 2),
+                    "half_width": round(half_width, 2),
+                    "seconds": round(group["seconds"].mean(), 1),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def reported(source: str, quantity: str) -> pd.DataFrame:
+    """What a tutorial printed: columns ``unit``, ``at`` and ``value`` (package file reported.csv).
+
+    ``source`` is a tutorial's short name, ``quantity`` such as ``"test_accuracy_percent"``.
+    """
+    table = pd.read_csv(RECORDED / "reported.csv")
+    chosen = table[(table["source"] == source) & (table["quantity"] == quantity)]
+    if chosen.empty:
+        pairs = table[["source", "quantity"]].drop_duplicates().itertuples(index=False)
+        known = "; ".join(f"{pair.source}: {pair.quantity}" for pair in pairs)
+        raise KeyError(f"nothing is reported for {source!r}, {quantity!r}; there is {known}")
+    return chosen[["unit", "at", "value"]].reset_index(drop=True)
+
+
+def gains(
+    runs: pd.DataFrame, over: str, arms: Iterable[str], column: str = "test_accuracy"
+) -> pd.DataFrame:
+    """By how much each of ``arms`` ends above the arm ``over`` in ``column``, paired by seed.
+
+    ``runs`` is what :func:`recorded` gives. A row for each arm: ``mean`` of the differences,
+    ``half_width`` of its 95 % t-interval (NaN for one seed) and ``seeds``, how many both have.
+    """
+    last = runs.groupby(["arm", "seed"])[column].last().unstack("arm")
+    rows = {}
+    for arm in arms:
+        differences = (
+            look_up(last, arm, "recorded arm") - look_up(last, over, "recorded arm")
+        ).dropna()
+        mean, half_width = mean_interval(differences)
+        rows[arm] = {"mean": mean, "half_width": half_width, "seeds": len(differences)}
+    return pd.DataFrame.from_dict(rows, orient="index").astype({"seeds": int})
+
+
+def mean_interval(values: Iterable[float], level: float = 0.95) -> tuple[float, float]:
+    """Mean and half-width of its t-interval; the half-width is NaN for a single value."""
+    from scipy import stats
+
+    numbers = pd.Series(list(values), dtype=float)
+    if len(numbers) < 2:
+        return float(numbers.mean()), float("nan")
+    width = stats.t.ppf((1 + level) / 2, len(numbers) - 1) * stats.sem(numbers)
+    return float(numbers.mean()), float(width)
+
+
+def interval_text(values: Iterable[float], digits: int = 2) -> str:
+    """:func:`mean_interval` to print: ``"82.96 ± 0.87"``; of a single value, that value alone."""
+    mean, half_width = mean_interval(values)
+    text = f"{mean:,.{digits}f}"
+    return text if math.isnan(half_width) else f"{text} ± {half_width:,.{digits}f}"

@@ -1,0 +1,317 @@
+"""Running experiments: recorded, stopped, taken further, rehearsed."""
+
+from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import torch
+
+import alexnet_course.data
+from alexnet_course import recording, training
+from alexnet_course.__main__ import main
+from alexnet_course.config import digest
+from alexnet_course.data import DataError
+from alexnet_course.data.folders import cache_folder
+from alexnet_course.experiments import EXPERIMENTS, Arm, Experiment, experiment
+from alexnet_course.network import build
+from alexnet_course.provenance import RECORDED
+from alexnet_course.recipes import Recipe
+from alexnet_course.recording import rehearse, run
+from alexnet_course.results import (
+    manifests,
+    mean_interval,
+    measured,
+    record_path,
+    recorded,
+    recorded_table,
+    reported,
+)
+
+
+def recipe(rate):
+    return Recipe("two epochs", epochs=2, batch_size=8, learning_rate=rate)
+
+
+@pytest.fixture
+def small(tiny):
+    """Two arms whose names differ after a dot, one of them measured on validation images."""
+    arms = {
+        "rate-0.05": Arm(tiny, recipe(0.05)),
+        "rate-0.01": Arm(tiny, recipe(0.01), "validation"),
+    }
+    return Experiment("small", "Does it work?", arms, seeds=(0, 1))
+
+
+@pytest.fixture
+def data(monkeypatch, tiny_data):
+    """Tiny data that passes for CIFAR-10; the CPU does all."""
+    named = replace(tiny_data, name="CIFAR-10")
+    monkeypatch.setattr(alexnet_course.data, "cifar10", lambda **options: named)
+    monkeypatch.setattr(training, "best_device", lambda: torch.device("cpu"))
+    return named
+
+
+@pytest.fixture
+def record(small, tmp_path):
+    """Runs the small experiment into a folder of its own and gives the folder."""
+
+    def record(**options):
+        run(small, folder=tmp_path / "recorded", precision="float32", **options)
+        return tmp_path / "recorded"
+
+    return record
+
+
+@pytest.fixture
+def evaluations(monkeypatch):
+    """Grows by one with each epoch trained; at ``stop_at`` the run is interrupted."""
+    evaluate, calls = training.evaluate, []
+
+    def counted(*arguments):
+        calls.append(1)
+        if len(calls) == counted.stop_at:
+            raise KeyboardInterrupt
+        return evaluate(*arguments)
+
+    counted.stop_at = None
+    monkeypatch.setattr(training, "evaluate", counted)
+    return counted, calls
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted((folder / "small").iterdir())}
+
+
+def test_every_arm_and_seed_gets_a_history_and_a_manifest(data, record):
+    folder = record()
+    names = {
+        f"rate-{rate}-seed{seed}.{kind}"
+        for rate in ("0.05", "0.01")
+        for seed in (0, 1)
+        for kind in ("csv", "json")
+    }
+    assert contents(folder).keys() == names
+    table = recorded("small", folder)
+    assert list(table.columns[:3]) == ["arm", "seed", "epoch"]
+    runs = table.groupby(["arm", "seed"])
+    assert runs.size().to_dict() == {(f"rate-{r}", k): 2 for r in ("0.05", "0.01") for k in (0, 1)}
+    # Each run is its own: rates are the arms', and the seeds differ.
+    assert runs["learning_rate"].first().to_dict() == {
+        ("rate-0.01", 0): 0.01,
+        ("rate-0.01", 1): 0.01,
+        ("rate-0.05", 0): 0.05,
+        ("rate-0.05", 1): 0.05,
+    }
+    assert runs["train_loss"].first().nunique() == 4
+    by_arm = table.set_index("arm")
+    assert by_arm.loc["rate-0.05", "test_accuracy"].notna().all()
+    assert by_arm.loc["rate-0.05", "validation_accuracy"].isna().all()
+    assert by_arm.loc["rate-0.01", "validation_accuracy"].notna().all()
+    assert by_arm.loc["rate-0.01", "test_accuracy"].isna().all()
+
+
+def test_a_record_is_what_fit_gives(data, record, small, tiny):
+    folder = record(arms=["rate-0.05"], seeds=[1])
+    options = {"seed": 1, "device": "cpu", "precision": "float32", "progress": False}
+    history = training.fit(build(tiny, seed=1), data, recipe(0.05), **options)
+    table = recorded("small", folder).drop(columns=["arm", "seed", "seconds"])
+    expected = history.frame.drop(columns="seconds")
+    pd.testing.assert_frame_equal(table, expected, rtol=1e-5, check_dtype=False)
+
+
+def test_the_time_left_goes_by_operations(data, record, monkeypatch, capsys):
+    """Every epoch takes 100 s by this clock. Of two epochs, three runs are left, two of them on
+    nine tenths of the images: (0.9 + 1 + 0.9) · 200 s.
+    """
+    ticks = count(step=100)
+    monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    record()
+    lines = [line for line in capsys.readouterr().out.splitlines() if "images" in line]
+    share = len(data.for_choosing().train) / len(data.train)
+    after_two = 400 / (1 + share)  # seconds for as many operations as the first arm has
+    expected = [200 * (1 + 2 * share), after_two * (1 + share), 600 / (2 + share) * share]
+    for line, seconds in zip(lines, expected, strict=False):
+        assert line.endswith(f"; about {round(seconds / 60)} min left"), line
+    assert len(lines) == 4 and lines[3].endswith("% on validation images")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0 s"),
+        (89, "89 s"),
+        (91, "2 min"),
+        (3540, "59 min"),
+        (3599, "1 h 00 min"),
+        (11_100, "3 h 05 min"),
+    ],
+)
+def test_a_duration_in_words(seconds, text):
+    assert recording._duration(seconds) == text
+
+
+def test_a_rehearsal_runs_in_small_on_any_images_and_records_nothing(monkeypatch, tiny_data, small):
+    monkeypatch.setattr(alexnet_course.data, "cifar10", lambda **options: tiny_data)
+    before = sorted(RECORDED.rglob("*"))
+    long = replace(small.arms["rate-0.05"], recipe=replace(recipe(0.05), epochs=9))
+    chosen = replace(small, arms=small.arms | {"rate-0.05": long}, seeds=(3, 4))
+    table = rehearse(chosen, precision="float32")
+    assert list(table["arm"]) == ["rate-0.05", "rate-0.01"]
+    assert set(table["seed"]) == {3} and set(table["epochs"]) == {2}
+    assert table["test_accuracy"].notna().tolist() == [True, False]
+    assert table["validation_accuracy"].notna().tolist() == [False, True]
+    assert sorted(RECORDED.rglob("*")) == before and not list(cache_folder().rglob("*.pt"))
+    whole = rehearse(replace(chosen, arms={"long": long}), precision="float32", scale="full")
+    assert set(whole["epochs"]) == {9} and sorted(RECORDED.rglob("*")) == before
+    with pytest.raises(KeyError, match=r"small has no arm 'x'; it has rate-0.05, rate-0.01"):
+        rehearse(chosen, arms=["x"])
+
+
+def test_the_command_rehearses_at_quick_scale(data, monkeypatch, small, capsys):
+    monkeypatch.setitem(EXPERIMENTS, "small", small)
+    assert main(["experiment", "small", "--scale", "quick", "--arms", "rate-0.01"]) == 0
+    header, row = capsys.readouterr().out.splitlines()[-2:]
+    assert header.split()[:3] == ["arm", "seed", "epochs"] and row.split()[:2] == ["rate-0.01", "0"]
+    assert main(["experiment", "small", "--scale", "quick", "--until", "1"]) == 2
+    assert "leave it out with --scale quick" in capsys.readouterr().err
+
+
+def test_an_arm_may_train_on_fewer_images(data, record, small, tmp_path):
+    arms = {"few": replace(small.arms["rate-0.01"], per_class=3)}
+    run(replace(small, arms=arms), seeds=[0], folder=tmp_path, precision="float32")
+    (manifest,) = manifests("small", tmp_path)
+    assert manifest["train_images"] == 3 * len(data.classes)
+    assert manifest["data_digest"] == data.for_choosing().sample(3).digest
+    assert "3 + all a class" in manifest["data"]
+
+
+def test_measures_are_taken_when_a_run_has_ended(data, small, tmp_path):
+    arms = {"measured": replace(small.arms["rate-0.01"], measures=("dead-units",))}
+    chosen = replace(small, arms=arms)
+    options = {"seeds": [0, 1], "folder": tmp_path, "precision": "float32"}
+    run(chosen, until=1, **options)
+    assert measured("small", "dead-units", tmp_path).empty
+    run(chosen, **options)
+    table = measured("small", "dead-units", tmp_path)
+    assert list(table.columns) == ["arm", "seed", "relu1"]
+    assert list(table["seed"]) == [0, 1] and table["relu1"].between(0, 100).all()
+
+
+def test_an_unknown_measure_is_refused_before_anything_runs(data, small, tmp_path, evaluations):
+    arms = {"measured": replace(small.arms["rate-0.01"], measures=("weight",))}
+    with pytest.raises(KeyError, match="no measure 'weight'; choose one of dead-units"):
+        run(replace(small, arms=arms), folder=tmp_path)
+    assert evaluations[1] == []
+
+
+def test_the_manifest_says_what_was_run_on_what(data, record, small, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["x", "experiment", "small", "--seeds", "0"])
+    folder = record(seeds=[0])
+    first, second = manifests("small", folder)
+    by_arm = {first["arm"]: first, second["arm"]: second}
+    manifest = by_arm["rate-0.05"]
+    assert manifest["experiment"] == "small" and manifest["seed"] == 0
+    assert manifest["command"] == "python -m alexnet_course experiment small --seeds 0"
+    assert manifest["commit"]
+    assert manifest["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert {"python", "numpy", "pandas"} < manifest["versions"].keys()
+    assert manifest["device"] == "cpu" and manifest["precision"] == "float32"
+    assert manifest["hardware"]
+    seconds = pd.read_csv(record_path("small", "rate-0.05", 0, "csv", folder))["seconds"]
+    assert manifest["seconds"] == pytest.approx(seconds.sum(), abs=0.06)
+    assert manifest["config_digest"] == digest(small.arms["rate-0.05"])
+    assert manifest["config"]["recipe"]["learning_rate"] == 0.05
+    assert manifest["data_digest"] == data.digest and manifest["measured_on"] == "test"
+    other = by_arm["rate-0.01"]
+    assert other["data_digest"] == data.for_choosing().digest != data.digest
+    assert other["measured_on"] == "validation"
+    assert other["config_digest"] != manifest["config_digest"]
+
+
+def test_what_is_recorded_is_not_run_again(data, record, monkeypatch, capsys):
+    before = contents(record())
+    monkeypatch.setattr(training, "fit", None)
+    assert contents(record()) == before
+    assert capsys.readouterr().out.count("recorded already") == 4
+
+
+def test_only_what_is_missing_is_run(data, record, evaluations):
+    _, calls = evaluations
+    folder = record(arms=["rate-0.05"])
+    assert len(calls) == 4  # 2 seeds × 2 epochs
+    (folder / "small" / "rate-0.05-seed1.json").unlink()
+    record()
+    assert len(calls) == 4 + 2 + 4  # the run with half a record, and the other arm
+
+
+def test_an_interrupted_run_goes_on_where_it_was(data, record, evaluations):
+    hook, calls = evaluations
+    hook.stop_at = 4  # in the second run's second epoch
+    with pytest.raises(KeyboardInterrupt):
+        record(arms=["rate-0.05"])
+    folder = record(arms=["rate-0.05"])
+    assert len(calls) == 5  # the interrupted epoch alone was trained twice
+    resumed = recorded("small", folder)
+    for path in (folder / "small").iterdir():
+        path.unlink()
+    record(arms=["rate-0.05"])
+    assert len(calls) == 9  # nothing is left of the finished runs' checkpoints
+    unbroken = recorded("small", folder)
+    assert resumed.drop(columns="seconds").equals(unbroken.drop(columns="seconds"))
+
+
+def test_the_stand_in_is_refused_before_anything_is_run(
+    record, tmp_path, standin_data, monkeypatch
+):
+    monkeypatch.setattr(alexnet_course.data, "cifar10", lambda **options: standin_data)
+    with pytest.raises(DataError, match=r"recorded on CIFAR-10, but the data is .*stand-in"):
+        record()
+    assert not (tmp_path / "recorded").exists()
+
+
+def test_names_that_are_unknown_list_those_that_exist(data, record, tmp_path):
+    with pytest.raises(KeyError, match=r"no arm 'rate-0\.5'; it has rate-0\.05, rate-0\.01"):
+        record(arms=["rate-0.5"])
+    with pytest.raises(KeyError, match="no experiment 'three-conv'; choose one of two-conv, "):
+        experiment("three-conv")
+    with pytest.raises(FileNotFoundError, match=r"recorded under 'gone'.*experiment gone"):
+        recorded("gone", tmp_path)
+    with pytest.raises(KeyError, match=r"nothing is reported for 'two-conv', 'beauty'.*two-conv: "):
+        reported("two-conv", "beauty")
+    assert experiment("two-conv").name == "two-conv"
+
+
+def test_the_table_of_records_has_a_row_for_each_arm(data, record):
+    folder = record()
+    table = recorded_table(["small"], folder).set_index("arm")
+    assert table.index.tolist() == ["rate-0.01", "rate-0.05"]
+    runs = recorded("small", folder)
+    last = runs[runs["epoch"] == 2]
+    for arm, measured_on in (("rate-0.05", "test"), ("rate-0.01", "validation")):
+        accuracies = last.loc[last["arm"] == arm, f"{measured_on}_accuracy"]
+        mean, half_width = mean_interval(accuracies)
+        row = table.loc[arm]
+        assert (row["accuracy"], row["half_width"]) == (round(mean, 2), round(half_width, 2))
+        assert (row["seeds"], row["epochs"], row["of"]) == ("0 1", 2, 2)
+        assert row["measured_on"] == measured_on and row["data"].startswith("CIFAR-10")
+
+
+def test_a_run_may_be_recorded_part_way_and_taken_further(data, record, evaluations):
+    options = {"arms": ["rate-0.05"], "seeds": [0]}
+    folder = record(until=1, **options)
+    assert recorded("small", folder)["epoch"].tolist() == [1]
+    assert manifests("small", folder)[0]["epochs"] == 1
+    assert recorded_table(["small"], folder).iloc[0][["epochs", "of"]].tolist() == [1, 2]
+    record(until=1, **options)  # nothing left to do
+    assert len(evaluations[1]) == 1
+    record(**options)
+    assert len(evaluations[1]) == 2  # the first epoch was not trained again
+    assert recorded("small", folder)["epoch"].tolist() == [1, 2]
+    assert manifests("small", folder)[0]["epochs"] == 2
+
+
+def test_images_that_nobody_knows_are_refused():
+    with pytest.raises(KeyError, match="no image set 'MNIST'; choose one of CIFAR-10, drawn faces"):
+        alexnet_course.data.image_data("MNIST")

@@ -1,0 +1,172 @@
+"""Means and intervals, and the records that come with the course."""
+
+import io
+import json
+import math
+from collections import defaultdict
+
+import pandas as pd
+import pytest
+
+from alexnet_course.__main__ import main
+from alexnet_course.arithmetic import training_operations
+from alexnet_course.config import digest
+from alexnet_course.experiments import EXPERIMENTS, experiment
+from alexnet_course.provenance import RECORDED
+from alexnet_course.results import (
+    gains,
+    interval_text,
+    mean_interval,
+    record_path,
+    recorded,
+    reported,
+)
+from alexnet_course.tutorials import tutorial
+
+
+def test_the_command_recorded_prints_the_shipped_runs(capsys):
+    assert main(["recorded", "two-conv", "--format", "csv"]) == 0
+    table = pd.read_csv(io.StringIO(capsys.readouterr().out)).set_index("arm")
+    assert table.loc["published", "accuracy"] == 72.18 and table.loc["published", "epochs"] == 20
+    assert main(["recorded"]) == 0
+    text = capsys.readouterr().out
+    assert "trained-well" in text and "two-conv-rate" in text
+    assert main(["recorded", "nothing"]) == 2
+    assert "nothing is recorded under 'nothing'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("values", "digits", "text"),
+    [
+        ([1, 2, 3], 2, "2.00 ± 2.48"),  # 4.303 · 1/√3, from a table of t
+        ([1001, 1002, 1003], 0, "1,002 ± 2"),
+        ([7.125], 1, "7.1"),
+    ],
+)
+def test_an_interval_is_printed_with_as_many_digits_as_asked_for(values, digits, text):
+    assert interval_text(values, digits) == text
+
+
+def test_gains_are_paired_by_seed():
+    """Differences of 0.5, 0.6 and 0.4 between runs that lie a point apart; t is 4.302653."""
+    rows = [
+        *(("with", seed, 80.0 + seed) for seed in (0, 1, 2, 3)),  # seed 3 has no partner
+        *(("without", seed, end) for seed, end in enumerate((79.5, 80.4, 81.6))),
+        ("once", 1, 70.0),
+    ]
+    ends = pd.DataFrame(rows, columns=["arm", "seed", "test_accuracy"]).assign(epoch=2)
+    starts = ends.assign(epoch=1, test_accuracy=10.0)
+    table = gains(pd.concat([starts, ends]), over="without", arms=["with", "once"])
+    assert list(table.index) == ["with", "once"] and list(table["seeds"]) == [3, 1]
+    assert list(table["mean"]) == pytest.approx([0.5, 70 - 80.4])
+    assert table["half_width"]["with"] == pytest.approx(4.302653 * 0.1 / math.sqrt(3))
+    assert math.isnan(table["half_width"]["once"])
+    with pytest.raises(KeyError, match="'other'; choose one of once, with, without"):
+        gains(ends, over="other", arms=["with"])
+
+
+def test_mean_interval_is_the_t_interval():
+    mean, width = mean_interval([1, 2, 3])
+    assert mean == pytest.approx(2)
+    assert width == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)  # t of 2 degrees, 97.5 %
+    assert mean_interval([1, 2, 3], level=0.9)[1] == pytest.approx(2.919986 / math.sqrt(3))
+    assert mean_interval(iter([5, 5, 5, 5])) == (5, 0)
+
+
+def test_one_value_has_no_interval():
+    mean, width = mean_interval([7.5])
+    assert mean == 7.5 and math.isnan(width)
+
+
+def test_reported_gives_the_tutorials_test_accuracies():
+    table = reported("two-conv", "test_accuracy_percent")
+    assert list(table.columns) == ["unit", "at", "value"]
+    assert table["at"].tolist() == list(range(1, 21)) and set(table["unit"]) == {"epoch"}
+    best = table.loc[table["value"].idxmax()]
+    assert (best["at"], best["value"]) == (19, 73.2595)
+    assert table["value"].iloc[-1] == 65.3283
+
+
+# The records that come with the course
+
+SPEEDS = sorted(path for kind in ("benchmark", "race") for path in RECORDED.glob(f"{kind}/*.json"))
+SHIPPED = sorted(set(RECORDED.glob("*/*.json")) - set(SPEEDS))
+NEEDED = [
+    *(("two-conv", arm, seed) for arm in ("published", "trained-well") for seed in (0, 1, 2)),
+    *(("two-conv-race", "ours", seed) for seed in range(5)),
+    *(("two-conv-rate", arm, 0) for arm in EXPERIMENTS["two-conv-rate"].arms),
+    *(("two-conv-short", arm, 0) for arm in EXPERIMENTS["two-conv-short"].arms),
+    *(("two-conv-weight-decay", "without", seed) for seed in (0, 1, 2)),
+    *(
+        ("two-conv-schedule", arm, seed)
+        for arm in EXPERIMENTS["two-conv-schedule"].arms
+        for seed in (0, 1, 2)
+    ),
+    *(("image-folder", arm, seed) for arm in ("published", "mended") for seed in (0, 1, 2)),
+    ("image-folder", "trained-well", 0),
+    *(("image-folder-short", arm, 0) for arm in EXPERIMENTS["image-folder-short"].arms),
+    ("adam-augmented", "published", 0),
+    ("five-conv-32", "trained-well", 0),
+    *(
+        ("two-conv-ladder", arm, seed)
+        for arm in EXPERIMENTS["two-conv-ladder"].arms
+        for seed in (0, 1, 2)
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "arm", "seed"), NEEDED)
+def test_a_run_that_the_book_speaks_of_is_recorded(name, arm, seed):
+    for kind in ("csv", "json"):
+        assert record_path(name, arm, seed, kind).is_file()
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_shipped_record_belongs_to_the_code(path):
+    manifest = json.loads(path.read_text())
+    chosen = experiment(manifest["experiment"])
+    arm = chosen.arms[manifest["arm"]]
+    assert manifest["config_digest"] == digest(arm), "the settings changed since; run it again"
+    assert path == record_path(chosen.name, manifest["arm"], manifest["seed"], "json")
+    assert manifest["data"].startswith(arm.data) and manifest["measured_on"] == arm.measured_on
+    history = pd.read_csv(path.with_name(f"{path.stem}.csv"))
+    epochs = manifest.get("epochs", arm.recipe.epochs)  # a run may be recorded part-way
+    assert 1 <= epochs <= arm.recipe.epochs
+    assert history["epoch"].tolist() == list(range(1, epochs + 1))
+    assert 8 < history[f"{arm.measured_on}_accuracy"].iloc[-1] < 95  # 10 % is chance
+    assert not history.isna().any(axis=None)
+
+
+def test_every_shipped_history_has_a_manifest():
+    tables = {path.name for path in RECORDED.glob("*/*.csv")}
+    histories = {name.removesuffix(".csv") for name in tables if ".batches." not in name}
+    assert histories == {path.name[:-5] for path in SHIPPED}
+
+
+@pytest.mark.parametrize("path", SPEEDS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_shipped_speed_belongs_to_the_code(path):
+    record = json.loads(path.read_text())
+    chosen = tutorial(record["tutorial"])
+    assert path.stem == f"{record['tutorial']}-{record['device']}"
+    assert record["commit"] and "with changes" not in record["commit"]
+    if path.parent.name == "benchmark":
+        assert record["operations_per_image"] == training_operations(chosen.architecture)
+        return
+    runs = recorded(f"{record['tutorial']}-race")
+    last = runs.groupby("seed").last()
+    assert record["our_seeds"] == last.index.tolist()
+    assert record["our_accuracies"] == last["test_accuracy"].tolist()
+    seconds = runs.groupby("seed")["seconds"].sum()
+    assert record["our_seconds"] == pytest.approx(seconds.tolist())
+    assert (record["best_published_accuracy"], record["published_epochs"]) == (
+        chosen.best,
+        chosen.epoch,
+    )
+
+
+def test_the_runs_of_an_experiment_share_their_data():
+    digests = defaultdict(set)
+    for path in SHIPPED:
+        manifest = json.loads(path.read_text())
+        digests[manifest["experiment"], manifest["measured_on"]].add(manifest["data_digest"])
+    assert {name: found for name, found in digests.items() if len(found) > 1} == {}
