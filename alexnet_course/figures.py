@@ -120,28 +120,28 @@ def plot_race(table: pd.DataFrame) -> Figure:
     """
     figure, axis = plt.subplots(figsize=(WIDTH, 4.0))
     for colour, (name, rows) in zip(
-        (BLUE, RED, GREEN, ORANGE, PINK), table.groupby("tutorial", sort=False), strict=False
+        (BLUE, RED, GREEN, PINK, ORANGE), table.groupby("tutorial", sort=False), strict=False
     ):
         published = None
-        for row in rows.itertuples():
-            point = (row.seconds, row.accuracy)
-            face = colour
-            if published:
-                where = {"text": row.way, "xytext": (-8, 0), "ha": "right", "va": "center"}
+        for number, row in enumerate(rows.itertuples()):
+            point, face = (row.seconds, row.accuracy), colour
+            where = {"text": row.way, "xytext": (-8, 0), "ha": "right", "va": "center"}
+            if row.way == "published":
+                published, face = point, "white"
+            elif published:
                 arrow = {"arrowstyle": "->", "color": colour, "shrinkA": 6, "shrinkB": 6}
                 axis.annotate("", point, xytext=published, arrowprops=arrow)
-            else:
-                text = f"{name},\n{row.way}"
-                if row.way == "published":
-                    published, face, text = point, "white", name
-                where = {"text": text, "xytext": (0, -8), "ha": "center", "va": "top"}
+            if number == 0:  # this one bears the tutorial's name
+                where = {"text": name, "xytext": (0, -8), "ha": "center", "va": "top"}
+                if not published:
+                    where |= {"text": f"{name},\n{row.way}", "xytext": (0, 8), "va": "bottom"}
             axis.plot(*point, "o", color=colour, mfc=face, ms=8, mew=2)
             axis.annotate(xy=point, textcoords="offset points", color=colour, **where)
     axis.set(xscale="log", xlabel="training time (seconds)", ylabel="test accuracy (%)")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.margins(x=0.2, y=0.12)
+    axis.margins(x=0.2, y=0.18)
     return figure
 
 

@@ -37,10 +37,10 @@ RUNS = pd.DataFrame(
 LINES = pd.DataFrame({"torch": [1.0, 0.1, 0.1], "paper": [1.0, 0.9, 0.81]}, index=[5, 6, 7])
 RACE = pd.DataFrame(
     {
-        "tutorial": ["a", "a", "a", "b", "c"],
-        "way": ["published", "well", "shortest", "published", "well"],
-        "seconds": [1000, 800, 100, 5000, 6000],
-        "accuracy": [70.0, 80.0, 72.0, 75.0, 85.0],
+        "tutorial": ["a", "a", "a", "b", "c", "c"],
+        "way": ["published", "well", "shortest", "published", "well", "shortest"],
+        "seconds": [1000, 800, 100, 5000, 6000, 3000],
+        "accuracy": [70.0, 80.0, 72.0, 75.0, 85.0, 83.0],
     }
 )
 INTERVALS = pd.DataFrame(
@@ -178,13 +178,13 @@ def test_lines_stand_over_the_index_of_their_table():
 def test_a_race_has_a_point_for_each_way_and_arrows_from_the_published_one():
     axis = DRAW["plot_race"]().axes[0]
     points = [line.get_xydata()[0].tolist() for line in axis.lines]
-    assert points == [[1000, 70.0], [800, 80.0], [100, 72.0], [5000, 75.0], [6000, 85.0]]
-    assert [line.get_markerfacecolor() == "white" for line in axis.lines] == [1, 0, 0, 1, 0]
+    assert points == list(map(list, zip(RACE["seconds"], RACE["accuracy"], strict=True)))
+    assert [line.get_markerfacecolor() == "white" for line in axis.lines] == [1, 0, 0, 1, 0, 0]
     arrows = [t for t in axis.texts if t.arrow_patch is not None]
     ends = [(t.xyann, t.xy) for t in arrows]
     assert ends == [((1000, 70.0), (800, 80.0)), ((1000, 70.0), (100, 72.0))]
     texts = [t.get_text() for t in axis.texts if t.get_text()]
-    assert texts == ["a", "well", "shortest", "b", "c,\nwell"]
+    assert texts == ["a", "well", "shortest", "b", "c,\nwell", "shortest"]
 
 
 def test_intervals_reach_half_a_width_to_either_side_and_the_papers_figure_stands_beside():
