@@ -328,7 +328,7 @@ FOUR_CONV = Architecture(
         ReLU("relu4"),
         Pool("pool4", kernel=3, stride=2),
         Flatten("flatten"),
-        Linear("fc5", 256),
+        Linear("fc5", 1024),
         ReLU("relu5"),
         Dropout("dropout5"),
         Linear("fc6", 10),

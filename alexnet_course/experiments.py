@@ -160,7 +160,6 @@ def _study() -> dict[str, Arm]:
         small_pools.without("lrn", "dropout"),
         weight_decay=0.0,
         colour=0.0,
-        first_weights=HE,
         **_STILL,
     )
     dropout = _other(bare, small_pools.without("lrn"), measures=("masked-passes",))
@@ -179,12 +178,16 @@ def _study() -> dict[str, Arm]:
         "bare-lrn": _other(bare, small_pools.without("dropout"), measures=("response-norms",)),
         "bare-pooling-3": _other(bare, network.without("lrn", "dropout")),
         "bare-dropout-twice-as-long": _other(dropout, epochs=2 * EVERYTHING.epochs),
-        "tanh": _other(all_of, network.with_activation("tanh"), first_weights=HE),
+        "tanh": _other(all_of, network.with_activation("tanh")),
         "without-conv3": _other(all_of, without_conv3),
         "conv4-5x5": _other(all_of, without_conv3.replace("conv4", kernel=5, padding=2)),
         "without-colour": _other(all_of, colour=0.0),
         "without-weight-decay": _other(all_of, weight_decay=0.0),
-        "biases-0": _other(all_of, first_weights=HE, measures=("dead-units",)),
+        "biases-1": _other(
+            all_of,
+            first_weights=FirstWeights("he", biases=dict.fromkeys(("conv2", "conv4", "fc5"), 1.0)),
+            measures=("dead-units",),
+        ),
     }
 
 
@@ -358,7 +361,7 @@ EXPERIMENTS: dict[str, Experiment] = {
                     replace(EVERYTHING, learning_rate=rate),
                     measured_on="validation",
                 )
-                for rate in (0.01, 0.02, 0.05)
+                for rate in (0.02, 0.05, 0.1)
             },
             seeds=(0,),
         ),
