@@ -335,8 +335,8 @@ FOUR_CONV = Architecture(
     ),
     source="the course: the paper's ingredients, small enough for many runs",
     note=(
-        "For pieces of 28 pixels. Maps keep their sizes with pooling of 2 and stride 2. The norms' "
-        "alpha is the paper's 0.0001 for inputs scaled to a deviation of 1 in place of 64."
+        "For pieces of 28 pixels. With windows of 2, pool1 and pool2 give maps of the same size. "
+        "The norms' alpha is the paper's 0.0001 for inputs scaled to a deviation of 1, not 64."
     ),
 )
 

@@ -164,7 +164,6 @@ def _names_and_images(
     chosen: Experiment, arms: Iterable[str] | None
 ) -> tuple[list[str], dict[str, ImageData]]:
     """The arms asked for, all unless named, and the data that they need."""
-
     names = list(arms or chosen.arms)
     unknown = [name for name in names if name not in chosen.arms]
     if unknown:
