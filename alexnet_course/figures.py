@@ -10,6 +10,7 @@ from functools import wraps
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -115,33 +116,36 @@ def plot_race(table: pd.DataFrame) -> Figure:
     """Test accuracy against training time: for each tutorial an arrow from its way to ours.
 
     ``table`` has columns ``tutorial``, ``way``, ``seconds`` (training) and ``accuracy`` (per
-    cent). Arrows begin at an open circle, the way ``"published"``; where that was not run, our
-    ways stand alone.
+    cent). Each tutorial has a colour and each way a marker. Arrows begin at an open circle, the
+    way ``"published"``; where that was not run, our ways stand alone.
     """
-    figure, axis = plt.subplots(figsize=(WIDTH, 4.0))
+    figure, axis = plt.subplots(figsize=(WIDTH, 4.2))
+    ours = [way for way in dict.fromkeys(table["way"]) if way != "published"]
+    markers = {"published": "o"} | dict(zip(ours, "osD^v", strict=False))
+    legend = []
     for colour, (name, rows) in zip(
         (BLUE, RED, GREEN, PINK, ORANGE), table.groupby("tutorial", sort=False), strict=False
     ):
         published = None
-        for number, row in enumerate(rows.itertuples()):
+        for row in rows.itertuples():
             point, face = (row.seconds, row.accuracy), colour
-            where = {"text": row.way, "xytext": (-8, 0), "ha": "right", "va": "center"}
             if row.way == "published":
                 published, face = point, "white"
             elif published:
                 arrow = {"arrowstyle": "->", "color": colour, "shrinkA": 6, "shrinkB": 6}
                 axis.annotate("", point, xytext=published, arrowprops=arrow)
-            if number == 0:  # this one bears the tutorial's name
-                where = {"text": name, "xytext": (0, -8), "ha": "center", "va": "top"}
-                if not published:
-                    where |= {"text": f"{name},\n{row.way}", "xytext": (0, 8), "va": "bottom"}
-            axis.plot(*point, "o", color=colour, mfc=face, ms=8, mew=2)
-            axis.annotate(xy=point, textcoords="offset points", color=colour, **where)
+            axis.plot(*point, markers[row.way], color=colour, mfc=face, ms=8, mew=2)
+        legend.append(Line2D([], [], color=colour, linewidth=5, label=name))
+    for way, marker in markers.items():
+        face = "white" if way == "published" else GREY
+        look = {"marker": marker, "color": GREY, "mfc": face, "ms": 8, "mew": 2}
+        legend.append(Line2D([], [], linestyle="", label=way, **look))
+    axis.legend(handles=legend, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4)
     axis.set(xscale="log", xlabel="training time (seconds)", ylabel="test accuracy (%)")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.margins(x=0.2, y=0.18)
+    axis.margins(x=0.1, y=0.12)
     return figure
 
 

@@ -183,8 +183,15 @@ def test_a_race_has_a_point_for_each_way_and_arrows_from_the_published_one():
     arrows = [t for t in axis.texts if t.arrow_patch is not None]
     ends = [(t.xyann, t.xy) for t in arrows]
     assert ends == [((1000, 70.0), (800, 80.0)), ((1000, 70.0), (100, 72.0))]
-    texts = [t.get_text() for t in axis.texts if t.get_text()]
-    assert texts == ["a", "well", "shortest", "b", "c,\nwell", "shortest"]
+    named = [text.get_text() for text in axis.get_legend().get_texts()]
+    assert named == ["a", "b", "c", "published", "well", "shortest"]
+    # Each tutorial has a colour of its own and each way a marker, as the legend says.
+    shown = dict(zip(named, axis.get_legend().get_lines(), strict=True))
+    for line, row in zip(axis.lines, RACE.itertuples(), strict=True):
+        assert line.get_color() == shown[row.tutorial].get_color()
+        assert line.get_marker() == shown[row.way].get_marker()
+    assert len({line.get_color() for line in axis.lines}) == 3
+    assert {shown[way].get_marker() for way in ("well", "shortest")} == {"o", "s"}
 
 
 def test_intervals_reach_half_a_width_to_either_side_and_the_papers_figure_stands_beside():

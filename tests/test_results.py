@@ -105,8 +105,10 @@ NEEDED = [
     *(("image-folder", arm, seed) for arm in ("published", "mended") for seed in (0, 1, 2)),
     ("image-folder", "trained-well", 0),
     *(("image-folder-short", arm, 0) for arm in EXPERIMENTS["image-folder-short"].arms),
-    ("adam-augmented", "published", 0),
+    *(("adam-augmented", arm, 0) for arm in ("published", "trained-well")),
     ("five-conv-32", "trained-well", 0),
+    ("five-conv-32-short", "five-epochs", 0),
+    ("five-conv-32-race", "ours", 0),
     *(
         ("two-conv-ladder", arm, seed)
         for arm in EXPERIMENTS["two-conv-ladder"].arms
