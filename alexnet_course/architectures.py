@@ -62,7 +62,7 @@ class Architecture:
                 f"layer {name!r} ({type(old).__name__}) has no "
                 f"{', '.join(sorted(changes.keys() - known))}; it has {', '.join(sorted(known))}"
             )
-        return self._with([replace(old, **changes) if x is old else x for x in self.layers])
+        return self.with_layer(name, replace(old, **changes))
 
     def without(self, *what: str) -> "Architecture":
         """Leave out layers, by name (``"conv4"``) or all of a kind (``"lrn"``, ``"dropout"``)."""

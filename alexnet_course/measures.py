@@ -33,16 +33,16 @@ FLAT: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
 
 
 @torch.no_grad()
-def _activations(
+def _walk(
     network: nn.Sequential, split: Split, preparation: Preparation
-) -> Iterator[tuple[str, nn.Module, Tensor]]:
-    """Name, module and output of each activation in :data:`FLAT`, batch after batch."""
+) -> Iterator[tuple[str, nn.Module, Tensor, Tensor]]:
+    """Name, module, input and output of each layer in evaluation mode, batch after batch."""
     network.eval()
     for x, _ in _batches(split, preparation.mean.device, preparation):
         for name, module in network.named_children():
-            x = module(x)
-            if type(module) in FLAT:
-                yield name, module, x
+            y = module(x)
+            yield name, module, x, y
+            x = y
 
 
 def flat_outputs(
@@ -52,9 +52,10 @@ def flat_outputs(
     its slope is below a tenth of the largest: where it is saturated.
     """
     shares: dict[str, list[Tensor]] = {}
-    for name, module, output in _activations(network, split, preparation):
-        flat = FLAT[type(module)](output).flatten(1).float().mean(1)
-        shares.setdefault(name, []).append(flat)
+    for name, module, _, output in _walk(network, split, preparation):
+        if type(module) in FLAT:
+            flat = FLAT[type(module)](output).flatten(1).float().mean(1)
+            shares.setdefault(name, []).append(flat)
     return {name: 100 * torch.cat(parts).mean().item() for name, parts in shares.items()}
 
 
@@ -63,34 +64,27 @@ def dead_units(network: nn.Sequential, split: Split, preparation: Preparation) -
     makes positive anywhere.
     """
     largest: dict[str, Tensor] = {}
-    for name, module, output in _activations(network, split, preparation):
+    for name, module, _, output in _walk(network, split, preparation):
         if isinstance(module, nn.ReLU):
             most = output.transpose(0, 1).flatten(1).amax(1)
             largest[name] = torch.maximum(largest.get(name, most), most)
     return {name: 100 * (most <= 0).float().mean().item() for name, most in largest.items()}
 
 
-@torch.no_grad()
 def response_norms(
     network: nn.Sequential, split: Split, preparation: Preparation
 ) -> dict[str, float]:
     """For each local response normalisation the mean of what it adds to ``k`` (paper §3.3), and
     the share, in per cent, of values for which that is more than a tenth of ``k``.
     """
-    network.eval()
-    means: dict[str, list[float]] = {}
-    shares: dict[str, list[float]] = {}
-    for x, _ in _batches(split, preparation.mean.device, preparation):
-        for name, module in network.named_children():
-            if isinstance(module, LocalResponseNorm):
-                added = module.added(x)
-                means.setdefault(name, []).append(len(x) * added.mean().item())
-                above = (added > module.k / 10).float().mean().item()
-                shares.setdefault(name, []).append(len(x) * above)
-            x = module(x)
-    return {f"{name}-mean": sum(parts) / len(split) for name, parts in means.items()} | {
-        f"{name}-share": 100 * sum(parts) / len(split) for name, parts in shares.items()
-    }
+    by_image: dict[str, list[Tensor]] = {}
+    for name, module, x, _ in _walk(network, split, preparation):
+        if isinstance(module, LocalResponseNorm):
+            added = module.added(x).flatten(1)
+            above = 100 * (added > module.k / 10).float()
+            by_image.setdefault(f"{name}-mean", []).append(added.mean(1))
+            by_image.setdefault(f"{name}-share", []).append(above.mean(1))
+    return {name: torch.cat(parts).mean().item() for name, parts in by_image.items()}
 
 
 def loss_and_accuracy(

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,7 @@ from alexnet_course.checkpoints import write_atomically
 from alexnet_course.config import digest, look_up, plain
 from alexnet_course.data import DataError, ImageData, image_data
 from alexnet_course.data.folders import cache_folder
-from alexnet_course.experiments import Arm, Experiment
+from alexnet_course.experiments import Experiment
 from alexnet_course.measures import MEASURES, measure_all
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment
@@ -49,6 +50,7 @@ def run(
                 f"{chosen.name} is recorded on {name}, but the data is {data.source}. Set "
                 "ALEXNET_COURSE_CIFAR10 to a folder of its images, or connect to a network"
             )
+    held_by_arm = _images_by_arm(chosen, names, images)
     device, precision = device_and_precision(precision=precision)
     about = environment(device.type, precision)
     jobs = [(name, seed) for seed in (seeds or chosen.seeds) for name in names]
@@ -60,14 +62,14 @@ def run(
         if recorded_epochs(record_path(chosen.name, name, seed, "json", folder)) >= wanted:
             print(f"{label}: recorded already")
         else:
-            held = _images_of(chosen.arms[name], images)
-            work = training_operations(chosen.arms[name].architecture) * len(held.train) * wanted
+            count = len(held_by_arm[name].train)
+            work = training_operations(chosen.arms[name].architecture) * count * wanted
             waiting.append((label, name, seed, wanted, work))
     work_done = seconds_done = 0.0
     for position, (label, name, seed, wanted, work) in enumerate(waiting):
         print(f"{label}: {wanted} epochs on {device}, {precision}", flush=True)
-        arm = chosen.arms[name]
-        held, settings = _images_of(arm, images), digest(arm)
+        arm, held = chosen.arms[name], held_by_arm[name]
+        settings = digest(arm)
         kept = cache_folder() / "runs" / f"{chosen.name}-{name}-seed{seed}-{settings[:12]}.pt"
         network = build(arm.architecture, seed, arm.recipe.first_weights)
         history = fit(
@@ -133,12 +135,13 @@ def rehearse(
     training is no answer to its question. ``"full"``: as :func:`run`.
     """
     names, images = _names_and_images(chosen, arms)
+    held_by_arm = _images_by_arm(chosen, names, images)
     device, precision = device_and_precision(precision=precision)
     rows = []
     for seed in seeds or chosen.seeds[:1]:
         for name in names:
             arm = chosen.arms[name]
-            recipe, held = arm.recipe, _images_of(arm, images)
+            recipe, held = arm.recipe, held_by_arm[name]
             if scale == "quick":
                 epochs, batch = min(2, recipe.epochs), min(32, recipe.batch_size)
                 recipe = replace(recipe, epochs=epochs, batch_size=batch)
@@ -171,12 +174,18 @@ def _names_and_images(
     return names, {name: image_data(name) for name in {chosen.arms[name].data for name in names}}
 
 
-def _images_of(arm: Arm, images: Mapping[str, ImageData]) -> ImageData:
-    """What an arm learns from and is measured on."""
-    held = images[arm.data]
-    if arm.measured_on == "validation":
-        held = held.for_choosing()
-    return held if arm.per_class is None else held.sample(arm.per_class)
+def _images_by_arm(
+    chosen: Experiment, names: Iterable[str], images: Mapping[str, ImageData]
+) -> dict[str, ImageData]:
+    """What each arm learns from and is measured on; arms that use the same images share them."""
+
+    @cache
+    def part(data: str, measured_on: str, per_class: int | None) -> ImageData:
+        held = images[data] if measured_on == "test" else images[data].for_choosing()
+        return held if per_class is None else held.sample(per_class)
+
+    arms = {name: chosen.arms[name] for name in names}
+    return {name: part(arm.data, arm.measured_on, arm.per_class) for name, arm in arms.items()}
 
 
 def _duration(seconds: float) -> str:
