@@ -242,6 +242,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             {
                 "published": _published("two-conv"),
                 "trained-well": _trained_well("two-conv"),
+                "trained-longer": _trained_well("two-conv", epochs=40),
             },
             source="tutorial two-conv",
         ),
