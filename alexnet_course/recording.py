@@ -126,13 +126,15 @@ def rehearse(
     seeds: Iterable[int] | None = None,
     precision: str = "auto",
     scale: str = "quick",
+    epochs: int = 2,
 ) -> pd.DataFrame:
     """Run arms without recording them; gives a row for each seed (by default the first) and arm.
 
-    ``scale="quick"``: at most 100 training and 50 held-out images a class, batches of 32 and two
-    epochs, on any images, the stand-in's too. That takes seconds (minutes for images of 200 pixels
-    and more) and shows that an experiment runs, its measures included; an accuracy after so little
-    training is no answer to its question. ``"full"``: as :func:`run`.
+    ``scale="quick"``: at most 100 training and 50 held-out images a class, batches of 32, with a
+    rate that is lower as the batches are smaller, and ``epochs`` epochs, on any images, the
+    stand-in's too. That takes seconds (minutes for images of 200 pixels and more) and shows that
+    an experiment runs, its measures included; an accuracy after so little training is no answer to
+    its question. ``"full"``: as :func:`run`, with the epochs of the recipe.
     """
     names, images = _names_and_images(chosen, arms)
     held_by_arm = _images_by_arm(chosen, names, images)
@@ -143,8 +145,13 @@ def rehearse(
             arm = chosen.arms[name]
             recipe, held = arm.recipe, held_by_arm[name]
             if scale == "quick":
-                epochs, batch = min(2, recipe.epochs), min(32, recipe.batch_size)
-                recipe = replace(recipe, epochs=epochs, batch_size=batch)
+                batch = min(32, recipe.batch_size)
+                recipe = replace(
+                    recipe,
+                    epochs=min(epochs, recipe.epochs),
+                    batch_size=batch,
+                    learning_rate=recipe.learning_rate * batch / recipe.batch_size,
+                )
                 most = [int(split.labels.bincount().min()) for split in (held.train, held.held_out)]
                 held = held.sample(min(100, most[0]), min(50, most[1]))
             network = build(arm.architecture, seed, recipe.first_weights)

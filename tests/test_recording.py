@@ -163,10 +163,30 @@ def test_a_rehearsal_runs_in_small_on_any_images_and_records_nothing(monkeypatch
     assert table["test_accuracy"].notna().tolist() == [True, False]
     assert table["validation_accuracy"].notna().tolist() == [False, True]
     assert sorted(RECORDED.rglob("*")) == before and not list(cache_folder().rglob("*.pt"))
+    longer = rehearse(chosen, precision="float32", epochs=3)
+    assert list(longer["epochs"]) == [3, 2]  # no more than the recipe has
     whole = rehearse(replace(chosen, arms={"long": long}), precision="float32", scale="full")
     assert set(whole["epochs"]) == {9} and sorted(RECORDED.rglob("*")) == before
     with pytest.raises(KeyError, match=r"small has no arm 'x'; it has rate-0.05, rate-0.01"):
         rehearse(chosen, arms=["x"])
+
+
+def test_a_rehearsal_lowers_the_rate_as_much_as_the_batch(data, monkeypatch, small):
+    seen = []
+    real = recording.fit
+
+    def fit(network, held, recipe, **options):
+        seen.append(recipe)
+        return real(network, held, recipe, **options)
+
+    monkeypatch.setattr(recording, "fit", fit)
+    large = replace(recipe(0.4), batch_size=128)
+    arms = {
+        "large": replace(small.arms["rate-0.05"], recipe=large),
+        "small": small.arms["rate-0.05"],
+    }
+    rehearse(replace(small, arms=arms), precision="float32")
+    assert [(r.batch_size, r.learning_rate) for r in seen] == [(32, 0.1), (8, 0.05)]
 
 
 def test_the_command_rehearses_at_quick_scale(data, monkeypatch, small, capsys):
