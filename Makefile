@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: book test execute repository experiments clean
+.PHONY: book test execute exercises grade grades repository experiments clean
 
 book: .venv/book
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -14,13 +14,24 @@ test: .venv/test
 	$(BIN)/python tools/notebooks.py check
 	$(BIN)/pytest
 	ALEXNET_COURSE_CIFAR10=stand-in ALEXNET_COURSE_SCALE=quick TQDM_DISABLE=1 \
-	  $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks
+	  $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks/*.ipynb
 
 execute: .venv/test
 	$(BIN)/python tools/notebooks.py execute
 
-repository: .venv/book
+exercises: .venv/test
+	$(BIN)/python tools/exercises.py try
+	$(BIN)/python tools/exercises.py release
+
+grade: .venv/test
+	$(BIN)/python tools/grading.py grade "$(FROM)" $(if $(NUMBERS),--numbers "$(NUMBERS)")
+
+grades: .venv/test
+	$(BIN)/python tools/grading.py report
+
+repository: .venv/test
 	$(BIN)/python tools/notebooks.py repository "$(URL)"
+	$(BIN)/python tools/exercises.py release
 
 experiments: .venv/test
 	for name in $$($(BIN)/python -c "from alexnet_course.experiments import EXPERIMENTS; \

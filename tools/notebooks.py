@@ -67,8 +67,8 @@ def write(path: Path, notebook: nbformat.NotebookNode) -> None:
 
 
 def stamp() -> None:
-    """Put the set-up cell, with the repository's address, into every chapter."""
-    for path in chapters():
+    """Put the set-up cell, with the repository's address, into every chapter and exercise."""
+    for path in (*chapters(), *sorted((ROOT / "exercises" / "source").glob("*/*.ipynb"))):
         notebook = read(path)
         for cell in notebook.cells:
             if SETUP_TAG in cell.metadata.get("tags", []):

@@ -1,0 +1,24 @@
+"""nbgrader's settings. ``ALEXNET_COURSE_EXERCISES`` names another folder of sources: a course's
+own, with tests that no student can look up. Releases then go below ``grading/``, which git ignores.
+"""
+
+import os
+from pathlib import Path
+
+c = get_config()  # noqa: F821  (nbgrader provides it)
+root = Path(__file__).resolve().parent
+private = os.environ.get("ALEXNET_COURSE_EXERCISES")
+
+c.CourseDirectory.root = str(root)
+c.CourseDirectory.source_directory = private or "exercises/source"
+c.CourseDirectory.release_directory = "grading/release" if private else "notebooks/exercises"
+for step in ("submitted", "autograded", "feedback"):
+    setattr(c.CourseDirectory, f"{step}_directory", f"grading/{step}")
+c.CourseDirectory.db_url = f"sqlite:///{root / 'grading' / 'gradebook.db'}"
+
+# No 'raise' in a blank answer: the checks say in words that nothing is there yet.
+c.ClearSolutions.code_stub = {"python": "# Your code here"}
+c.ClearSolutions.text_stub = "*Your answer here.*"
+c.OverwriteCells.add_missing_cells = True
+c.Execute.timeout = 60  # seconds for a cell; an endless loop is stopped, and the rest goes on
+c.Execute.extra_arguments = ["--log-level=ERROR"]  # the kernel's own remarks are of no use here

@@ -1,0 +1,108 @@
+"""What an exercise's check says: silent praise, or words that help."""
+
+import numpy as np
+import pytest
+import torch
+from IPython.core.interactiveshell import InteractiveShell
+
+from alexnet_course.checks import NotYet, check, check_call, check_whole
+
+
+def words(*arguments, **options):
+    with pytest.raises(NotYet) as caught:
+        check(*arguments, **options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("got", "expected"),
+    [
+        (55, 55),
+        (55.0, 55),
+        (np.int64(55), 55),
+        (torch.tensor(55), 55),
+        (0.3, 0.1 + 0.2),
+        ((1, 2), [1, 2]),
+        ("two towers", "two towers"),
+        (True, True),
+        ({"a": 1, "b": [2]}, {"b": (2,), "a": 1}),
+        (torch.ones(2, 3), torch.ones(2, 3, dtype=torch.double)),
+        (np.ones((2, 3)), torch.ones(2, 3)),
+    ],
+)
+def test_what_is_right_passes_however_it_is_written(got, expected, capsys):
+    check("it", got, expected)
+    assert capsys.readouterr().out == "✓ it\n"
+
+
+def test_whole_numbers_must_be_met_exactly_and_others_nearly():
+    assert words("parameters", 60_965_225, 60_965_224) == (
+        "parameters is 60,965,225; expected 60,965,224."
+    )
+    check("a mean", 2.0000001, 2.0)
+    assert "2.1" in words("a mean", 2.1, 2.0)
+    check("a rough figure", 2.1, 2.0, tolerance=0.1)
+
+
+def test_the_words_name_the_coarsest_difference():
+    assert "nothing there yet" in words("it", None, 3)
+    assert words("it", "55", 55) == "it is a text, '55'; expected a whole number."
+    assert "a truth value" in words("it", True, 1)
+    assert "has 2 values" in words("it", [1, 2], [1, 2, 3])
+    assert "has the shape (2, 3); expected (3, 2)" in words(
+        "it", torch.ones(2, 3), torch.ones(3, 2)
+    )
+    assert "differ by up to 0.5" in words("it", torch.full((2,), 1.5), torch.ones(2))
+    assert words("it", {"a": 1}, {"a": 1, "b": 2}) == "it has no entry 'b'."
+    assert words("it", {"a": {"b": 1}}, {"a": {"b": 2}}) == "it['a']['b'] is 1; expected 2."
+    assert "should not have: ['c']" in words("it", {"a": 1, "c": 2}, {"a": 1})
+    assert "a list" in words("it", [1], torch.ones(1))
+    assert words("it", [1, 3], (1, 2)) == "it is [1, 3]; expected [1, 2]."
+    long = list(range(40))
+    assert words("it", [*long[:30], 7, *long[31:]], long) == "it[30] is 7; expected 30."
+    assert words("it", "x" * 100, "y") == f"it is '{'x' * 58}…; expected 'y'."
+
+
+def test_a_known_slip_is_explained():
+    slips = [(54, "you rounded too early."), (56, "one step too many.")]
+    assert words("conv1", 54.0, 55, *slips) == "conv1 is 54; expected 55. You rounded too early."
+    assert words("conv1", 40, 55, *slips) == "conv1 is 40; expected 55."
+
+
+def test_a_call_is_named_with_its_arguments_and_its_error():
+    def halve(number, divisor=2):
+        return number / divisor
+
+    def mean(tensor):
+        return tensor.mean().item()
+
+    check_call(halve, (8,), 4)
+    with pytest.raises(NotYet, match=r"^halve\(1000\) is 500; expected 400\. Too much\.$"):
+        check_call(halve, (1000,), 400, (500, "too much."))
+    with pytest.raises(NotYet, match=r"^halve\(8, 0\) stopped with ZeroDivisionError: "):
+        check_call(halve, (8, 0), 4)
+    with pytest.raises(
+        NotYet, match=r"^mean\(tensor \(2, 3\)\) is a number, 1\.5; expected a text"
+    ):
+        check_call(mean, (torch.full((2, 3), 1.5),), "x")
+
+
+def test_whole_numbers_are_asked_for_one_by_one(capsys):
+    check_whole({"a": 1, "b": np.int64(2), "c": 3.0})
+    assert capsys.readouterr().out == "✓ whole numbers: a, b, c\n"
+    for bad, said in (
+        (None, "b: nothing there yet"),
+        (2.5, "b is 2.5"),
+        ("2", "b is '2'"),
+        (True, "b is True"),
+        (float("nan"), "b is nan"),
+    ):
+        with pytest.raises(NotYet, match=said):
+            check_whole({"a": 1, "b": bad})
+
+
+def test_a_notebook_shows_the_words_alone(capsys):
+    shell = InteractiveShell.instance()
+    shell.run_cell("from alexnet_course.checks import check\ncheck('conv1', 54, 55)")
+    shown = capsys.readouterr().out
+    assert "✗ conv1 is 54; expected 55." in shown and "Traceback" not in shown

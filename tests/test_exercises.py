@@ -1,0 +1,142 @@
+"""The exercises: sources that pass, releases that give nothing away, tests that tell right from
+wrong."""
+
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from test_notebooks import ROOT, notebooks
+
+sys.path.insert(0, str(ROOT / "tools"))
+import exercises
+
+CANARY = "course-canary-5c1e"  # stands in every solution and every hidden test
+RELEASES = ROOT / "notebooks" / "exercises"
+SOURCES = exercises.sources()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setenv("ALEXNET_COURSE_CIFAR10", "stand-in")
+    monkeypatch.setenv("ALEXNET_COURSE_SCALE", "quick")
+
+
+def cells(path):
+    return nbformat.read(path, as_version=4).cells
+
+
+def about(cell):
+    return cell.metadata.get("nbgrader", {})
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_an_exercise_is_whole(name):
+    held = cells(SOURCES[name])
+    code = [c for c in held if c.cell_type == "code" and about(c).get("grade")]
+    written = [c for c in held if c.cell_type == "markdown" and about(c).get("grade")]
+    assert len(code) >= 3 and len(written) >= 1
+    points = sum(about(c)["points"] for c in code + written)
+    assert f"{points} points in all" in held[0].source
+    (setup,) = (c for c in held if "setup" in c.metadata.get("tags", []))
+    assert setup.source == notebooks.setup_source()
+    wrong, right = exercises.answers(name)
+    solutions = {about(c)["grade_id"] for c in held if about(c).get("solution")} - {
+        about(c)["grade_id"] for c in written
+    }
+    assert set(wrong) == set(right) == solutions
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_known_answer_is_judged_rightly(name):
+    found = [
+        fault for item in exercises.items(SOURCES[name]) for fault in exercises.faults(name, item)
+    ]
+    assert not found, "\\n".join(found)
+
+
+def test_releases_are_those_of_the_sources(tmp_path):
+    exercises.release(tmp_path)
+    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*.ipynb")}
+    kept = {path.relative_to(RELEASES): path.read_bytes() for path in RELEASES.rglob("*.ipynb")}
+    assert made.keys() == kept.keys() == {p.relative_to(p.parents[1]) for p in SOURCES.values()}
+    stale = [str(path) for path in made if made[path] != kept[path]]
+    assert not stale, f"run 'make exercises': {stale} differ from their sources"
+
+
+def test_every_solution_and_hidden_test_holds_the_canary():
+    for path in SOURCES.values():
+        for cell in cells(path):
+            regions = exercises.REGION.findall(cell.source)
+            assert bool(regions) == bool(about(cell).get("solution")), cell.source
+            hidden = exercises.HIDDEN.search(cell.source)
+            if about(cell).get("grade") and cell.cell_type == "code":
+                assert hidden and CANARY in hidden[0], cell.source
+            if regions:
+                (region,) = exercises.REGION.finditer(cell.source)
+                assert CANARY in region[0], cell.source
+
+
+def test_nothing_that_is_published_holds_a_solution_or_hidden_test():
+    """The built book too, with the page sources that can be downloaded from it."""
+    published = [ROOT / "notebooks", ROOT / "book", ROOT / "_build"]
+    files = [path for folder in published for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 10
+    assert not [str(path) for path in files if CANARY.encode() in path.read_bytes()]
+
+
+def test_every_release_is_a_page_of_the_book():
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    listed = {
+        chapter["file"]
+        for part in contents["parts"]
+        for chapter in part["chapters"]
+        if chapter["file"].startswith("notebooks/exercises/")
+    }
+    stored = {str(p.relative_to(ROOT).with_suffix("")) for p in RELEASES.rglob("*.ipynb")}
+    assert listed == stored and stored
+
+
+def test_the_guide_lists_every_exercise_with_its_points():
+    guide = (ROOT / "book" / "instructors.md").read_text()
+    for path in RELEASES.rglob("*.ipynb"):
+        points = {"code": 0, "markdown": 0}
+        for cell in cells(path):
+            points[cell.cell_type] += about(cell).get("points", 0)
+        (line,) = (row for row in guide.splitlines() if f"/{path.name})" in row)
+        assert line.endswith(f"| {points['code']} + {points['markdown']} |")
+
+
+def test_a_private_folder_takes_the_place_of_the_public_sources(tmp_path, monkeypatch):
+    source = next(iter(SOURCES.values()))
+    private = tmp_path / "mine" / "ex99" / "ex99_secret.ipynb"
+    private.parent.mkdir(parents=True)
+    private.write_text(source.read_text().replace("hidden", "secret"))
+    monkeypatch.setenv("ALEXNET_COURSE_EXERCISES", str(tmp_path / "mine"))
+    before = {path: path.read_bytes() for path in RELEASES.rglob("*.ipynb")}
+    config = exercises.settings()
+    assert list(exercises.sources(config)) == ["ex99"]
+    assert Path(config.CourseDirectory.release_directory).parts[0] == "grading"
+    exercises.release(tmp_path / "released")
+    (made,) = (tmp_path / "released").rglob("*.ipynb")
+    assert made.name == "ex99_secret.ipynb" and CANARY not in made.read_text()
+    assert before == {path: path.read_bytes() for path in RELEASES.rglob("*.ipynb")}
+    monkeypatch.setenv("ALEXNET_COURSE_EXERCISES", str(tmp_path / "nowhere"))
+    with pytest.raises(SystemExit, match="holds no exercises; expected"):
+        exercises.sources()
+
+
+def test_the_trial_notices_bad_tests_and_bad_answers(monkeypatch):
+    item = next(exercises.items(SOURCES["ex03"]))
+    known = {
+        item.name: {"right, called wrong": exercises.answers("ex03")[1][item.name]["by a loop"]}
+    }
+    monkeypatch.setattr(exercises, "answers", lambda name: (known, {}))
+    words = " ".join(exercises.faults("ex03", item))
+    assert "wrong, but passes: right, called wrong" in words
+    assert "has 1 wrong and 0 right answers" in words
+    known = {item.name: {"wrong, called right": "sizes['conv1'] = 54"}}
+    monkeypatch.setattr(exercises, "answers", lambda name: ({}, known))
+    assert "right, but refused: wrong, called right" in " ".join(exercises.faults("ex03", item))
+    assert exercises.STUB in item.with_answer(exercises.STUB)

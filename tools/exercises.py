@@ -1,0 +1,181 @@
+"""Makes the students' notebooks from their sources, and tries the tests in them.
+
+``python tools/exercises.py release`` writes ``notebooks/exercises``; ``try`` runs every known right
+and wrong answer (``exercises/answers``) against the tests and says how many are told apart.
+"""
+
+import argparse
+import contextlib
+import io
+import re
+import runpy
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config, PyFileConfigLoader
+
+from alexnet_course.checks import NotYet
+
+ROOT = Path(__file__).resolve().parent.parent
+ANSWERS = ROOT / "exercises" / "answers"
+REGION = re.compile(r"(?ms)^([ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION$")
+HIDDEN = re.compile(r"(?ms)^### BEGIN HIDDEN TESTS\n.*?^### END HIDDEN TESTS$")
+STUB = "# Your code here"
+
+
+def settings(**directories: Path) -> Config:
+    """nbgrader's settings from ``nbgrader_config.py``, with other folders for some of its steps."""
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
+    for step, folder in directories.items():
+        config.CourseDirectory[f"{step}_directory"] = str(folder)
+    return config
+
+
+def sources(config: Config | None = None) -> dict[str, Path]:
+    """The source notebook of each exercise, by the exercise's name."""
+    folder = ROOT / (config or settings()).CourseDirectory.source_directory
+    found = {path.parent.name: path for path in sorted(folder.glob("*/*.ipynb"))}
+    if not found:
+        raise SystemExit(f"{folder} holds no exercises; expected <name>/<notebook>.ipynb there")
+    return found
+
+
+def release(folder: Path | None = None) -> None:
+    """Write each exercise without its solutions and hidden tests, into ``folder`` if given."""
+    config = settings(**({"release": folder} if folder else {}))
+    config.GenerateAssignment.no_database, config.SaveCells.enabled = True, False
+    course = CourseDirectory(config=config)
+    api = NbGraderAPI(course, config=config)
+    for name in sources(config):
+        result = api.generate_assignment(name, force=True)
+        if not result["success"]:
+            raise SystemExit(f"{name} could not be released:\n{result.get('log', '')}")
+
+
+@dataclass(frozen=True)
+class Item:
+    """A solution cell, the test cell behind it, and the names that are defined before it."""
+
+    name: str
+    solution: str
+    test: str
+    before: dict[str, Any]
+
+    def with_answer(self, body: str) -> str:
+        """The solution cell with ``body`` in place of its solution."""
+
+        def put(match: re.Match[str]) -> str:
+            return textwrap.indent(textwrap.dedent(body).strip("\n"), match[1])
+
+        return REGION.sub(put, self.solution)
+
+    def fault(self, body: str | None = None, hidden: bool = True) -> Exception | None:
+        """What the tests raise when ``body`` is the answer, ``None`` if they pass.
+
+        By default the source's own solution is tried; ``hidden=False`` leaves hidden tests out.
+        """
+        names = dict(self.before)
+        answer = self.solution if body is None else self.with_answer(body)
+        test = self.test if hidden else HIDDEN.sub("", self.test)
+        with contextlib.redirect_stdout(io.StringIO()):
+            try:
+                _run(answer, names)
+                _run(test, names)
+            except Exception as error:
+                return error
+        return None
+
+
+def items(path: Path) -> Iterator[Item]:
+    """The graded code of a source notebook, whose cells are run in this process on the way."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    waiting: tuple[str, str, dict[str, Any]] | None = None
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        about = cell.metadata.get("nbgrader", {})
+        before = dict(names)
+        if about.get("grade"):
+            if waiting is None:
+                raise SystemExit(f"{path.name}: {about['grade_id']} follows no solution cell")
+            yield Item(*waiting[:2], cell.source, waiting[2])
+            waiting = None
+        with contextlib.redirect_stdout(io.StringIO()):
+            _run(cell.source, names)
+        if about.get("solution"):
+            waiting = (about["grade_id"], cell.source, before)
+
+
+def _run(source: str, names: dict[str, Any]) -> None:
+    exec(compile(source, "<cell>", "exec"), names)
+
+
+def answers(name: str) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
+    """Known wrong and right answers to the exercise ``name``: item → what it is → its text."""
+    kept = runpy.run_path(str(ANSWERS / f"{name}.py"))
+    return kept["WRONG"], kept["RIGHT"]
+
+
+def faults(name: str, item: Item) -> list[str]:
+    """Where the tests of ``item`` judge a known answer wrongly, a sentence each."""
+    wrong, right = (known.get(item.name, {}) for known in answers(name))
+    found = []
+    if error := item.fault():
+        found.append(f"its own solution fails: {error}")
+    found += [
+        f"right, but refused: {what}: {error}"
+        for what, body in right.items()
+        if (error := item.fault(body))
+    ]
+    found += [f"wrong, but passes: {what}" for what, body in wrong.items() if not item.fault(body)]
+    seen = [what for what, body in wrong.items() if not item.fault(body, hidden=False)]
+    blank = item.fault(STUB)
+    if not isinstance(blank, NotYet):
+        found.append(f"a blank answer should be told so in kind words; its check gave {blank!r}")
+    if len(wrong) < 5 or len(right) < 2 or len(seen) < 2:
+        found.append(
+            f"has {len(wrong)} wrong and {len(right)} right answers to be tried with, and "
+            f"{len(seen)} wrong ones that pass what students see; expected 5, 2 and 2 at least"
+        )
+    return [f"{name}, {item.name}: {words}" for words in found]
+
+
+def try_answers(names: list[str]) -> None:
+    """Print for each item how many wrong answers are caught; exit with 1 if any fault is found."""
+    found, count = [], 0
+    for name, path in sources().items():
+        if names and name not in names:
+            continue
+        for item in items(path):
+            wrong = answers(name)[0].get(item.name, {})
+            here = faults(name, item)
+            missed = sum("wrong, but passes" in fault for fault in here)
+            print(f"{name} {item.name:24} {len(wrong) - missed} of {len(wrong)} wrong ones caught")
+            found, count = found + here, count + len(wrong)
+    missed = sum("wrong, but passes" in fault for fault in found)
+    print(f"{count - missed} of {count}: {(count - missed) / max(count, 1):.0%}")
+    if found:
+        raise SystemExit("\n".join(found))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("release", help="write the students' notebooks")
+    commands.add_parser("try", help="try known answers").add_argument("names", nargs="*")
+    options = parser.parse_args()
+    if options.command == "release":
+        release()
+    else:
+        try_answers(options.names)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
