@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: book test execute exercises grade grades repository experiments clean
+.PHONY: book test colab execute exercises grade grades repository experiments clean
 
 book: .venv/book
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -18,6 +18,9 @@ test: .venv/test
 
 execute: .venv/test
 	$(BIN)/python tools/notebooks.py execute
+
+colab: .venv/test
+	ALEXNET_COURSE_EVERY=1 $(BIN)/pytest tests/test_colab.py
 
 exercises: .venv/test
 	$(BIN)/python tools/exercises.py try

@@ -1,4 +1,6 @@
-"""The Colab path, without Colab: a chapter alone in an empty folder, torch there, the course not.
+"""The Colab path, without Colab: a notebook alone in an empty folder, torch there, the course not.
+
+Two chapters and an exercise; all of them where ``ALEXNET_COURSE_EVERY`` is set (``make colab``).
 
 The environment is new, and holds what this one holds (torch among it), but not the course; a
 module ``google.colab`` stands in for the real one; the repository is served as ``git+file://``;
@@ -19,9 +21,18 @@ RUN = """
 import sys, nbformat
 from nbclient import NotebookClient
 chapter = nbformat.read(sys.argv[1], as_version=4)
-NotebookClient(chapter, timeout=300, kernel_name="python3").execute()
+NotebookClient(
+    chapter, timeout=300, kernel_name="python3", allow_error_names=["NotYet"]
+).execute()
 nbformat.write(chapter, sys.argv[1])
 """
+EXERCISES = sorted((ROOT / "notebooks" / "exercises").rglob("*.ipynb"))
+NOTEBOOKS = [
+    path
+    for path in (*notebooks.chapters(), *EXERCISES)
+    if os.environ.get("ALEXNET_COURSE_EVERY")
+    or path.stem in ("03_size_arithmetic", "11_training", "ex03_size_arithmetic")
+]
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +84,13 @@ def run(python, *arguments, cwd):
     )
 
 
-@pytest.mark.parametrize("name", ["03_size_arithmetic", "11_training"])
-def test_a_chapter_alone_installs_the_course_and_runs(name, repository, colab, tmp_path):
+@pytest.mark.parametrize("source", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_alone_installs_the_course_and_runs(source, repository, colab, tmp_path):
     python, packages = colab
-    chapter = notebooks.read(ROOT / "notebooks" / f"{name}.ipynb")
+    chapter = notebooks.read(source)
     setup = next(cell for cell in chapter.cells if "setup" in cell.metadata.get("tags", []))
     setup.source = notebooks.SETUP.format(repository=repository, revision="main")
-    path = tmp_path / f"{name}.ipynb"
+    path = tmp_path / source.name
     nbformat.write(chapter, path)
 
     done = run(python, "-c", RUN, path.name, cwd=tmp_path)
@@ -89,5 +100,7 @@ def test_a_chapter_alone_installs_the_course_and_runs(name, repository, colab, t
     assert installed.is_dir()
     assert not installed.is_symlink()
     assert (packages / "torch").is_symlink(), "the torch that was there must be left alone"
-    code = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    code = [c for c in notebooks.read(path).cells if c.cell_type == "code"]
+    errors = [o for c in code for o in c.outputs if o.output_type == "error"]
+    assert bool(errors) == (source in EXERCISES), "checks of blank answers, and nothing else"
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
