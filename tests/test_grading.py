@@ -182,6 +182,18 @@ def test_mending_restores_tests_and_takes_the_copy_that_was_worked_in(solved, re
     nbformat.validate(mended)
 
 
+def test_an_answer_turned_into_text_is_kept_beside_a_blank_one(solved, release):
+    theirs = copy.deepcopy(solved)
+    cell = cell_of(theirs, "positions")
+    text = nbformat.v4.new_markdown_cell(cell.source, id=cell.id, metadata=cell.metadata)
+    theirs.cells[theirs.cells.index(cell)] = text
+    mended, notes = grading.mend(theirs, release)
+    assert notes == ["positions was missing and put back"]
+    assert cell.source in sources_of(mended)
+    assert cell_of(mended, "positions").source == cell_of(release, "positions").source
+    nbformat.validate(mended)
+
+
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory, solved, release):
     """Five students are graded, with 10 seconds a cell; gives the folder with the reports."""

@@ -106,6 +106,7 @@ NEEDED = [
     ("image-folder", "trained-well", 0),
     *(("image-folder-short", arm, 0) for arm in EXPERIMENTS["image-folder-short"].arms),
     *(("adam-augmented", arm, 0) for arm in ("published", "trained-well")),
+    ("upscaled-227", "published", 0),  # its first epoch
     ("five-conv-32", "trained-well", 0),
     ("five-conv-32-short", "five-epochs", 0),
     ("five-conv-32-race", "ours", 0),

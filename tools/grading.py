@@ -171,10 +171,10 @@ def mend(notebook: NotebookNode, release: NotebookNode) -> tuple[NotebookNode, l
         cells[theirs].id = ours.id
         if not _graded(ours).get("solution"):
             cells[theirs].source = ours.source
-    taken = {release.cells[position].id for position in place}
+    taken = {cell.id for cell in release.cells} | {""}
     for number, cell in enumerate(cells):
-        if number not in place.values():
-            cell.id = f"added-{number}" if cell.get("id", "") in taken | {""} else cell.id
+        if number not in place.values() and cell.get("id", "") in taken:
+            cell.id = f"added-{number}"
     result: list[NotebookNode] = []
     behind = {theirs: position for position, theirs in place.items()}
     waiting = [position for position in range(len(release.cells)) if position not in place]
