@@ -464,7 +464,10 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment(
             "upscaled-227",
             "How far does AlexNet's own size come on CIFAR-10, its images blown up to 227 pixels?",
-            {"published": _published("upscaled-227")},
+            {
+                "published": _published("upscaled-227"),
+                "trained-well": _trained_well("upscaled-227"),
+            },
             seeds=(0,),
             source="tutorial upscaled-227",
         ),

@@ -140,7 +140,7 @@ def plot_race(table: pd.DataFrame) -> Figure:
         face = "white" if way == "published" else GREY
         look = {"marker": marker, "color": GREY, "mfc": face, "ms": 8, "mew": 2}
         legend.append(Line2D([], [], linestyle="", label=way, **look))
-    axis.legend(handles=legend, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4)
+    axis.legend(handles=legend, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     axis.set(xscale="log", xlabel="training time (seconds)", ylabel="test accuracy (%)")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axis.xaxis.set_major_formatter("{x:,.0f}")

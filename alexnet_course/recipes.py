@@ -167,6 +167,12 @@ TRAINED_WELL["five-conv-32"] = replace(
     TRAINED_WELL["adam-augmented"],
     source="the course: as for adam-augmented, which has as many layers; nothing was chosen anew",
 )
+TRAINED_WELL["upscaled-227"] = replace(
+    TRAINED_WELL["adam-augmented"],
+    epochs=30,
+    resize=227,
+    source="the course: as for adam-augmented, for longer; never run so far, since it needs a GPU",
+)
 TRAINED_WELL["image-folder"] = Recipe(
     "trained-well",
     epochs=10,

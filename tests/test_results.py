@@ -93,6 +93,7 @@ SPEEDS = sorted(path for kind in ("benchmark", "race") for path in RECORDED.glob
 SHIPPED = sorted(set(RECORDED.glob("*/*.json")) - set(SPEEDS))
 NEEDED = [
     *(("two-conv", arm, seed) for arm in ("published", "trained-well") for seed in (0, 1, 2)),
+    ("two-conv", "trained-longer", 0),
     *(("two-conv-race", "ours", seed) for seed in range(5)),
     *(("two-conv-rate", arm, 0) for arm in EXPERIMENTS["two-conv-rate"].arms),
     *(("two-conv-short", arm, 0) for arm in EXPERIMENTS["two-conv-short"].arms),
