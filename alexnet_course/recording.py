@@ -24,7 +24,7 @@ from alexnet_course.measures import MEASURES, measure_all
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment
 from alexnet_course.results import record_path, recorded_epochs
-from alexnet_course.training import device_and_precision, fit
+from alexnet_course.training import TrainingDiverged, device_and_precision, fit
 
 
 def run(
@@ -39,7 +39,8 @@ def run(
 
     ``until`` ends each run after that epoch of its recipe; what there is by then is recorded, and
     a later call goes on from there. After each run the time left is estimated, from the operations
-    of those to come. Refuses the stand-in: what is recorded is recorded on CIFAR-10.
+    of those to come. A run that diverges is recorded with the epochs before that, and the reason
+    as ``diverged`` in its manifest. Refuses the stand-in: what is recorded is recorded on CIFAR-10.
     """
     names, images = _names_and_images(chosen, arms)
     for measure in {measure for name in names for measure in chosen.arms[name].measures}:
@@ -72,16 +73,20 @@ def run(
         settings = digest(arm)
         kept = cache_folder() / "runs" / f"{chosen.name}-{name}-seed{seed}-{settings[:12]}.pt"
         network = build(arm.architecture, seed, arm.recipe.first_weights)
-        history = fit(
-            network,
-            held,
-            arm.recipe,
-            seed=seed,
-            device=device,
-            precision=precision,
-            checkpoint=kept,
-            until=until,
-        )
+        diverged = None
+        try:
+            history = fit(
+                network,
+                held,
+                arm.recipe,
+                seed=seed,
+                device=device,
+                precision=precision,
+                checkpoint=kept,
+                until=until,
+            )
+        except TrainingDiverged as error:  # that is a result too, and the others are to be run
+            history, diverged = error.history, str(error)
         manifest = {
             "experiment": chosen.name,
             "arm": name,
@@ -97,6 +102,8 @@ def run(
             "config_digest": settings,
             "config": plain(arm),
         }
+        if diverged:
+            manifest["diverged"] = diverged
         finished = len(history.rows) == arm.recipe.epochs
         if finished and arm.measures:
             manifest["measures"] = measure_all(arm.measures, network, held, arm.recipe, device)
@@ -110,11 +117,11 @@ def run(
         for kind, content in contents.items():
             path = record_path(chosen.name, name, seed, kind, folder)
             write_atomically(path, lambda file, content=content: file.write(content.encode()))
-        if finished:
-            kept.unlink()
+        if finished or diverged:
+            kept.unlink(missing_ok=True)
         work_done, seconds_done = work_done + work, seconds_done + manifest["seconds"]
         work_left = sum(job[-1] for job in waiting[position + 1 :])
-        ends = f"{history.accuracy:.2f} % on {arm.measured_on} images"
+        ends = diverged or f"{history.accuracy:.2f} % on {arm.measured_on} images"
         if work_left:
             ends += f"; about {_duration(seconds_done / work_done * work_left)} left"
         print(f"{label}: {ends}", flush=True)

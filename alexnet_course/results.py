@@ -21,10 +21,12 @@ def record_path(experiment: str, arm: str, seed: int, kind: str, folder: Path = 
 
 
 def recorded_epochs(manifest: Path) -> int:
-    """How many epochs a record holds: 0 where there is none."""
+    """How many epochs a record holds: 0 where there is none, all where the run diverged."""
     if not manifest.exists():
         return 0
     stored = json.loads(manifest.read_text())
+    if "diverged" in stored:
+        return stored["config"]["recipe"]["epochs"]
     return stored.get("epochs", stored["config"]["recipe"]["epochs"])
 
 
@@ -71,7 +73,8 @@ def recorded_table(names: Iterable[str] | None = None, folder: Path = RECORDED) 
 
     ``accuracy`` is the mean over the seeds after each run's last recorded epoch, in per cent on
     the images in ``measured_on``; ``half_width`` that of its 95 % t-interval (NaN for one seed);
-    ``epochs`` those run and, in ``of``, those of the recipe; ``seconds`` the mean for a run.
+    ``epochs`` those run, less the one in which a run diverged, and, in ``of``, those of the recipe;
+    ``seconds`` the mean for a run.
     """
     rows = []
     for name in names or [n for n in EXPERIMENTS if (folder / n).is_dir()]:
@@ -90,7 +93,7 @@ def recorded_table(names: Iterable[str] | None = None, folder: Path = RECORDED) 
                     "data": " + ".join(group["data"].unique()),
                     "hardware": " + ".join(group["hardware"].unique()),
                     "precision": " + ".join(group["precision"].unique()),
-                    "epochs": int(last["epoch"].min()),
+                    "epochs": 0 if last.empty else int(last["epoch"].min()),
                     "of": group["config"].iloc[0]["recipe"]["epochs"],
                     "measured_on": measured_on,
                     "accuracy": round(accuracy, 2),

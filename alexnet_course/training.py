@@ -32,7 +32,11 @@ PRINTED_STEP = 100
 
 
 class TrainingDiverged(ArithmeticError):
-    """The loss is no longer a finite number."""
+    """The loss is no longer a finite number; ``history`` holds the epochs before that one."""
+
+    def __init__(self, message: str, history: "History") -> None:
+        super().__init__(message)
+        self.history = history
 
 
 @dataclass
@@ -53,7 +57,9 @@ class History:
     @property
     def frame(self) -> pd.DataFrame:
         """The rows as a DataFrame."""
-        return pd.DataFrame(self.rows)
+        measured = (f"{self.held_out_name}_{what}" for what in ("loss", "accuracy"))
+        trained = ("learning_rate", "train_loss", "train_accuracy")
+        return pd.DataFrame(self.rows, columns=["epoch", *trained, *measured, "seconds"])
 
     @property
     def accuracy(self) -> float:
@@ -330,7 +336,7 @@ def fit(
             losses, rights, sizes = zip(*steps, strict=True)
             batch_losses = torch.stack(losses).tolist()  # the device is waited for here, once
             loss, accuracy = evaluate(trainer.network, held_out, trainer.preparation, precision)
-            _require_finite(batch_losses, loss, epoch, recipe.learning_rate)
+            _require_finite(batch_losses, loss, history, recipe.learning_rate)
             count = len(data.train)
             history.rows.append(
                 {
@@ -371,14 +377,18 @@ def _rates(recipe: Recipe, steps: int, history: History) -> Callable[[int], floa
     return lambda step: recipe.rate(step, recipe.epochs * steps)
 
 
-def _require_finite(losses: list[float], held_out_loss: float, epoch: int, rate: float) -> None:
+def _require_finite(
+    losses: list[float], held_out_loss: float, history: History, rate: float
+) -> None:
     """The held-out loss is measured after the last step, and counts as that step's."""
+    epoch = len(history.rows) + 1
     for step, loss in enumerate([*losses, held_out_loss], start=1):
         if not math.isfinite(loss):
             raise TrainingDiverged(
                 f"the loss became {loss} in epoch {epoch}, step {min(step, len(losses))} of "
                 f"{len(losses)}. Try a smaller learning rate (it was {rate:g}), a warm-up, "
-                "smaller first weights, or precision='float32'"
+                "smaller first weights, or precision='float32'",
+                history,
             )
 
 

@@ -207,6 +207,24 @@ def test_an_arm_may_train_on_fewer_images(data, record, small, tmp_path):
     assert "3 + all a class" in manifest["data"]
 
 
+def test_a_run_that_diverges_is_recorded_and_the_others_are_run(data, small, tmp_path, capsys):
+    wild = replace(small.arms["rate-0.05"], recipe=recipe(1e30))
+    chosen = replace(small, arms={"wild": wild, **small.arms}, seeds=(0,))
+    folder = tmp_path / "recorded"
+    run(chosen, folder=folder, precision="float32")
+    assert "the loss became" in capsys.readouterr().out
+    assert {m["arm"] for m in manifests("small", folder)} == set(chosen.arms)
+    (manifest,) = (m for m in manifests("small", folder) if m["arm"] == "wild")
+    assert manifest["epochs"] == 0 and "in epoch 1, step" in manifest["diverged"]
+    table = recorded("small", folder)
+    assert set(table["arm"]) == {"rate-0.05", "rate-0.01"}
+    assert not list(cache_folder().rglob("*.pt"))
+    listed = recorded_table(["small"], folder).set_index("arm")
+    assert listed.loc["wild", "epochs"] == 0 and pd.isna(listed.loc["wild", "accuracy"])
+    run(chosen, folder=folder, precision="float32")
+    assert "wild, seed 0: recorded already" in capsys.readouterr().out
+
+
 def test_measures_are_taken_when_a_run_has_ended(data, small, tmp_path):
     arms = {"measured": replace(small.arms["rate-0.01"], measures=("dead-units",))}
     chosen = replace(small, arms=arms)

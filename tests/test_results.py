@@ -135,9 +135,9 @@ def test_a_shipped_record_belongs_to_the_code(path):
     assert manifest["data"].startswith(arm.data) and manifest["measured_on"] == arm.measured_on
     history = pd.read_csv(path.with_name(f"{path.stem}.csv"))
     epochs = manifest.get("epochs", arm.recipe.epochs)  # a run may be recorded part-way
-    assert 1 <= epochs <= arm.recipe.epochs
+    assert ("diverged" not in manifest) <= epochs <= arm.recipe.epochs
     assert history["epoch"].tolist() == list(range(1, epochs + 1))
-    assert 8 < history[f"{arm.measured_on}_accuracy"].iloc[-1] < 95  # 10 % is chance
+    assert not epochs or 8 < history[f"{arm.measured_on}_accuracy"].iloc[-1] < 95  # 10 % is chance
     assert not history.isna().any(axis=None)
 
 
