@@ -364,6 +364,7 @@ EXPERIMENTS: dict[str, Experiment] = {
                     ("tanh", 0.03),
                     ("relu", 0.01),
                     ("tanh", 0.01),
+                    ("sigmoid", 0.03),
                     ("leaky-relu", 0.03),
                     ("gelu", 0.03),
                 )
