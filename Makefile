@@ -27,7 +27,7 @@ exercises: .venv/test
 	$(BIN)/python tools/exercises.py release
 
 grade: .venv/test
-	$(BIN)/python tools/grading.py grade "$(FROM)" $(if $(NUMBERS),--numbers "$(NUMBERS)")
+	$(BIN)/python tools/grading.py grade "$(or $(FROM),$(error say FROM=folder or FROM=archive.zip))" $(if $(NUMBERS),--numbers "$(NUMBERS)")
 
 grades: .venv/test
 	$(BIN)/python tools/grading.py report

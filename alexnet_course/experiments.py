@@ -355,8 +355,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         ),
         Experiment(
             "figure-1",
-            "How much sooner do four layers reach a training error of 25 % with ReLU than with tanh,"
-            " each at the rate that suits it?",
+            "How much sooner do four layers reach a training error of 25 % with ReLU than with"
+            " tanh, each at the rate that suits it?",
             {
                 f"{activation}-{rate:g}": _four_layers(activation, rate, epochs=12)
                 for activation, rate in (

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+
 from test_notebooks import ROOT, notebooks
 
 RUN = """

@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+
 from test_notebooks import ROOT, notebooks
 
 sys.path.insert(0, str(ROOT / "tools"))

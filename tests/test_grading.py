@@ -2,18 +2,20 @@
 
 import copy
 import csv
+import json
 import os
 import sys
 import zipfile
 
 import nbformat
 import pytest
+
 from test_notebooks import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
-import grading
-
+import collecting
 import exercises
+import grading
 
 EXERCISE = "ex03"
 
@@ -71,7 +73,7 @@ def releases(release):
 
 
 def collected(folder, releases):
-    handed, refused = grading.collect(folder, releases)
+    handed, refused = collecting.collect(folder, releases)
     return {(h.student, h.exercise): h.path.name for h in handed}, {r.file: r.why for r in refused}
 
 
@@ -111,7 +113,85 @@ def test_the_newest_of_several_files_counts(tmp_path, solved, releases):
         os.utime(put(solved, tmp_path / "ada" / name), (1000 - number, 1000 - number))
     handed, refused = collected(tmp_path, releases)
     assert handed == {("ada", EXERCISE): "ex03 (1).ipynb"}
-    assert len(refused) == 2 and all("older than" in why for why in refused.values())
+    assert len(refused) == 2 and all("an earlier file than" in why for why in refused.values())
+
+
+def test_of_equal_dates_the_higher_number_counts_and_a_blank_file_never(
+    tmp_path, solved, release, releases
+):
+    for name in ("ex03.ipynb", "ex03 (1).ipynb", "ex03 (2).ipynb"):
+        os.utime(put(solved, tmp_path / "ada" / name), (1000, 1000))
+    os.utime(put(release, tmp_path / "ada" / "ex03 (3).ipynb"), (2000, 2000))
+    handed, _ = collected(tmp_path, releases)
+    assert handed == {("ada", EXERCISE): "ex03 (2).ipynb"}
+
+
+def test_folders_around_everything_and_folders_of_exercises_are_no_students(
+    tmp_path, solved, releases
+):
+    put(solved, tmp_path / "all" / "submissions" / "ex03" / "ada" / "homework.ipynb")
+    put(solved, tmp_path / "all" / "submissions" / "ex03" / "bo" / "homework.ipynb")
+    put(solved, tmp_path / "all" / "__MACOSX" / "submissions" / "x.ipynb")
+    assert {who for who, _ in collected(tmp_path / "all", releases)[0]} == {"ada", "bo"}
+    for name in ("Ada - ex03.ipynb", "Bo - ex03.ipynb"):
+        put(solved, tmp_path / "drive" / "Exercise 3" / name)
+    assert {who for who, _ in collected(tmp_path / "drive", releases)[0]} == {"Ada", "Bo"}
+    put(solved, tmp_path / "one" / "ada" / "ex03.ipynb")
+    assert {who for who, _ in collected(tmp_path / "one", releases)[0]} == {"ada"}
+
+
+def test_people_of_the_same_name_stay_apart(tmp_path, solved, releases):
+    for name in (
+        "Anna Schmidt_4711_assignsubmission_file_/ex03.ipynb",
+        "Anna Schmidt_4712_assignsubmission_file_/ex03.ipynb",
+    ):
+        put(solved, tmp_path / "moodle" / name)
+    assert {who for who, _ in collected(tmp_path / "moodle", releases)[0]} == {
+        "Anna-Schmidt-4711",
+        "Anna-Schmidt-4712",
+    }
+    for name in (
+        "smithjohn_111_900_ex03.ipynb",
+        "smithjohn_LATE_222_901_ex03.ipynb",
+        "Anna_Schmidt_ex03.ipynb",
+        "Anna_Meier_ex03.ipynb",
+        "Exercise 3_alovelace_attempt_2026-11-22-10-00-00_ex03.ipynb",
+        "alex02_ex03.ipynb",
+        "Ada - Kopie von ex03.ipynb",
+        "Jürgen ex03.ipynb",
+    ):
+        put(solved, tmp_path / "flat" / name)
+    handed, refused = collected(tmp_path / "flat", releases)
+    assert not refused
+    assert {who for who, _ in handed} == {
+        "smithjohn-111",
+        "smithjohn-222",
+        "Anna_Schmidt",
+        "Anna_Meier",
+        "alovelace",
+        "alex02",
+        "Ada",
+        "Jürgen",
+    }
+
+
+def test_names_of_exercises_are_found_whatever_their_case_and_length(tmp_path, solved, release):
+    put(solved, tmp_path / "ada" / "HW11.ipynb")
+    put(solved, tmp_path / "bo" / "hw1 final.ipynb.txt")
+    handed, refused = collected(tmp_path, {"hw1": release, "HW11": release})
+    assert set(handed) == {("ada", "HW11"), ("bo", "hw1")} and not refused
+
+
+def test_a_damaged_notebook_is_refused_alone(tmp_path, solved, releases):
+    put(solved, tmp_path / "ada" / "ex03.ipynb")
+    damaged = json.loads(nbformat.writes(solved))
+    damaged["cells"][3]["source"] = None
+    damaged["cells"][4]["metadata"] = {"nbgrader": None}
+    (tmp_path / "bo").mkdir()
+    (tmp_path / "bo" / "ex03.ipynb").write_text(json.dumps(damaged))
+    handed, refused = collected(tmp_path, releases)
+    assert set(handed) == {("ada", EXERCISE)}
+    assert "can't be read as a notebook" in refused["bo/ex03.ipynb"]
 
 
 def test_an_archive_is_unpacked_with_its_dates(tmp_path, solved, releases):
@@ -119,11 +199,11 @@ def test_an_archive_is_unpacked_with_its_dates(tmp_path, solved, releases):
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         archive.writestr(zipfile.ZipInfo("ada/ex03.ipynb", (2020, 1, 2, 0, 0, 0)), text)
         archive.writestr(zipfile.ZipInfo("ada/ex03 old.ipynb", (2020, 1, 1, 0, 0, 0)), text)
-    folder = grading._unpacked(tmp_path / "all.zip", tmp_path / "unpacked")
+    folder = collecting.unpacked(tmp_path / "all.zip", tmp_path / "unpacked")
     assert collected(folder, releases)[0] == {("ada", EXERCISE): "ex03.ipynb"}
     put(solved, tmp_path / "one.ipynb")
     with pytest.raises(SystemExit, match="neither a folder nor a"):
-        grading._unpacked(tmp_path / "one.ipynb", tmp_path)
+        collecting.unpacked(tmp_path / "one.ipynb", tmp_path)
 
 
 def sources_of(notebook):
@@ -131,7 +211,7 @@ def sources_of(notebook):
 
 
 def test_mending_leaves_a_whole_notebook_alone(solved, release):
-    mended, notes = grading.mend(copy.deepcopy(solved), release)
+    mended, notes = collecting.mend(copy.deepcopy(solved), release)
     assert sources_of(mended) == sources_of(solved) and not notes
     assert [c.metadata.get("nbgrader") for c in mended.cells] == [
         c.metadata.get("nbgrader") for c in release.cells
@@ -139,7 +219,7 @@ def test_mending_leaves_a_whole_notebook_alone(solved, release):
 
 
 def test_mending_knows_cells_without_names_and_ids(solved, release):
-    mended, notes = grading.mend(as_colab_saves(solved), release)
+    mended, notes = collecting.mend(as_colab_saves(solved), release)
     assert sources_of(mended) == sources_of(solved) and not notes
     assert [c.metadata.get("nbgrader") for c in mended.cells] == [
         c.metadata.get("nbgrader") for c in release.cells
@@ -154,7 +234,7 @@ def test_mending_puts_missing_cells_back_and_keeps_added_ones(solved, release, k
     theirs.cells = [cell for cell in theirs.cells if cell not in gone]
     at = theirs.cells.index(cell_of(theirs, "positions"))
     theirs.cells.insert(at, helper)
-    mended, notes = grading.mend(theirs if known else as_colab_saves(theirs), release)
+    mended, notes = collecting.mend(theirs if known else as_colab_saves(theirs), release)
     assert helper.source in sources_of(mended)
     assert notes == [
         "check-positions was missing and put back",
@@ -168,13 +248,40 @@ def test_mending_puts_missing_cells_back_and_keeps_added_ones(solved, release, k
     nbformat.validate(mended)
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["with names", "without names"])
+def test_mending_leaves_numbers_imports_and_questions_as_the_student_has_them(
+    solved, release, known
+):
+    theirs = copy.deepcopy(solved)
+    (imports,) = (cell for cell in theirs.cells if "student = 0" in cell.source)
+    imports.source = "import numpy as np\n" + imports.source.replace("student = 0", "student = 7")
+    mended, notes = collecting.mend(theirs if known else as_colab_saves(theirs), release)
+    assert sources_of(mended) == sources_of(theirs) and not notes
+
+
+@pytest.mark.parametrize("place", ["question", "new cell"])
+def test_text_beside_a_blank_written_answer_becomes_the_answer(solved, release, place):
+    theirs = copy.deepcopy(solved)
+    answer = cell_of(theirs, "three-ways")
+    answer.source = cell_of(release, "three-ways").source
+    at = theirs.cells.index(answer)
+    if place == "question":
+        theirs.cells[at - 1].source += "\n\nI would round up."
+    else:
+        theirs.cells.insert(at + 1, nbformat.v4.new_markdown_cell("I would round up."))
+    mended, notes = collecting.mend(theirs, release)
+    assert "I would round up." in cell_of(mended, "three-ways").source
+    assert notes == ["three-ways: the text beside it was taken"]
+    nbformat.validate(mended)
+
+
 def test_mending_restores_tests_and_takes_the_copy_that_was_worked_in(solved, release):
     theirs = copy.deepcopy(solved)
     cell_of(theirs, "check-positions").source = "print('all right')"
     answered = cell_of(theirs, "positions")
     blank = copy.deepcopy(cell_of(release, "positions"))
     theirs.cells.insert(theirs.cells.index(answered), blank)
-    mended, _ = grading.mend(theirs, release)
+    mended, _ = collecting.mend(theirs, release)
     right = cell_of(release, "check-positions").source
     assert cell_of(mended, "check-positions").source == right
     assert cell_of(mended, "positions").source == answered.source
@@ -187,28 +294,40 @@ def test_an_answer_turned_into_text_is_kept_beside_a_blank_one(solved, release):
     cell = cell_of(theirs, "positions")
     text = nbformat.v4.new_markdown_cell(cell.source, id=cell.id, metadata=cell.metadata)
     theirs.cells[theirs.cells.index(cell)] = text
-    mended, notes = grading.mend(theirs, release)
+    mended, notes = collecting.mend(theirs, release)
     assert notes == ["positions was missing and put back"]
     assert cell.source in sources_of(mended)
     assert cell_of(mended, "positions").source == cell_of(release, "positions").source
     nbformat.validate(mended)
 
 
+def with_positions(solved, source):
+    theirs = copy.deepcopy(solved)
+    cell_of(theirs, "positions").source = source
+    cell_of(theirs, "check-positions").source = "pass"
+    return theirs
+
+
+CRASH = "import os\n\nos._exit(1)"
+
+
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory, solved, release):
-    """Five students are graded, with 10 seconds a cell; gives the folder with the reports."""
+    """Six students are graded, with 10 seconds a cell; gives the course and how to go on."""
     handed, course_folder = (tmp_path_factory.mktemp(name) for name in ("handed", "grading"))
-    put(as_colab_saves(solved), handed / "ada" / "Copy of ex03_size_arithmetic.ipynb")
+    numbered = copy.deepcopy(solved)
+    for cell in numbered.cells:
+        cell.source = cell.source.replace("student = 0", "student = 7")
+    put(as_colab_saves(numbered), handed / "ada" / "Copy of ex03_size_arithmetic.ipynb")
     put(release, handed / "blank" / "ex03_size_arithmetic.ipynb")
+    right = cell_of(solved, "positions").source
     for student, source in {
         "cheat": "def positions(*anything):\n    return 55",
         "loop": "def positions(*anything):\n    while True:\n        pass",
-        "crash": "import os\n\nos._exit(1)",
+        "crash": CRASH,
+        "warned": right.replace("room =", "import warnings\n\n    warnings.warn('!')\n    room ="),
     }.items():
-        theirs = copy.deepcopy(solved)
-        cell_of(theirs, "positions").source = source
-        cell_of(theirs, "check-positions").source = "pass"
-        put(theirs, handed / student / "ex03_size_arithmetic.ipynb")
+        put(with_positions(solved, source), handed / student / "ex03_size_arithmetic.ipynb")
     with pytest.MonkeyPatch.context() as patch:
         real = exercises.settings
 
@@ -220,7 +339,7 @@ def graded(tmp_path_factory, solved, release):
         patch.setattr(exercises, "settings", settings)
         patch.setenv("ALEXNET_COURSE_CIFAR10", "stand-in")
         course = grading.Course(course_folder)
-        grading.grade(course, handed, {"blank": "3", "ada": "0"})
+        grading.grade(course, handed, {"blank": "3", "ada": "7"})
         yield course
 
 
@@ -228,48 +347,80 @@ def table(course, name="grades"):
     return {row["student"]: row for row in read_csv(course.folder / f"{name}.csv")}
 
 
+def points(course):
+    return {student: float(row["points"]) for student, row in table(course).items()}
+
+
 def test_grades_are_fair_and_one_bad_file_does_not_stop_the_rest(graded):
-    points = {student: float(row["points"]) for student, row in table(graded).items()}
     # 14 in all, 2 of them for the written answer, 3 for 'positions'.
-    assert points == {"ada": 12, "blank": 0, "cheat": 9, "loop": 9}
+    assert points(graded) == {"ada": 12, "blank": 0, "cheat": 9, "loop": 9, "warned": 12}
     assert {float(row["of"]) for row in table(graded).values()} == {14}
     refused = table(graded, "not_graded")
     assert set(refused) == {"crash"} and "ends Python itself" in refused["crash"]["why"]
+    assert float(table(graded, "points")["ada"][EXERCISE]) == 12
 
 
 def test_feedback_tells_in_words_what_is_wrong(graded):
-    page = (
-        graded.folder / "feedback" / "blank" / EXERCISE / "ex03_size_arithmetic.html"
-    ).read_text()
-    assert "nothing there yet" in page and "Traceback (most" not in page
-    assert sorted(p.parts[-3] for p in (graded.folder / "feedback").rglob("*.html")) == [
-        "ada",
-        "blank",
-        "cheat",
-        "loop",
-    ]
+    (page,) = (graded.folder / "feedback" / "blank" / EXERCISE).glob("*.html")
+    assert "nothing there yet" in page.read_text()
+    assert "Traceback (most" not in page.read_text()
+    pages = sorted(path.parts[-3] for path in (graded.folder / "feedback").rglob("*.html"))
+    assert pages == ["ada", "blank", "cheat", "loop", "warned"]
 
 
-def test_points_for_written_answers_come_from_the_table(graded):
+def test_points_for_written_answers_come_from_the_table(graded, capsys):
     path = graded.folder / "written.csv"
     rows = read_csv(path)
     waiting = {row["student"] for row in rows if not row["points"]}
-    assert waiting == {"ada", "cheat", "loop"}  # an untouched answer gets 0 at once
+    assert waiting == {"ada", "cheat", "loop", "warned"}  # an untouched answer gets 0 at once
     assert table(graded)["ada"]["written answers to grade"] == "1"
-    for row in rows:
-        row["points"] = "1,5" if row["student"] == "ada" else row["points"]
+    given = {"ada": "1,5", "cheat": "2"}
+    rows = [row | {"points": given.get(row["student"], row["points"])} for row in rows]
     grading._write(path, list(rows[0]), rows)
-    grading.report(graded)
-    assert float(table(graded)["ada"]["points"]) == 13.5
+    assert grading.report(graded)
+    assert points(graded)["ada"] == 13.5 and points(graded)["cheat"] == 11
     assert table(graded)["ada"]["written answers to grade"] == "0"
-    assert float(table(graded)["cheat"]["points"]) == 9
-    kept = path.read_bytes()
-    grading._write(path, list(rows[0]), [row | {"points": "7"} for row in rows])
-    with pytest.raises(SystemExit, match=r"written.csv, .*'7'; expected a number from 0 to 2"):
-        grading.report(graded)
-    grading._write(path, list(rows[0]), [rows[0] | {"student": "nobody", "points": "1"}])
-    with pytest.raises(SystemExit, match="nothing was graded as nobody, ex03, three-ways"):
-        grading.report(graded)
-    path.write_bytes(kept)
-    grading.report(graded)  # and nothing is lost
-    assert float(table(graded)["ada"]["points"]) == 13.5
+    assert points(graded)["warned"] == 12
+    rows = read_csv(path)
+    wrong = [row | {"points": "7" if row["student"] == "loop" else row["points"]} for row in rows]
+    grading._write(path, list(rows[0]), [*wrong, rows[0] | {"student": "nobody"}])
+    capsys.readouterr()
+    assert not grading.report(graded)
+    said = capsys.readouterr().out
+    assert "loop, ex03, three-ways: points are '7'; expected a number from 0 to 2" in said
+    assert "nobody, ex03, three-ways: nothing was graded under this name" in said
+    kept = {row["student"]: row["points"] for row in read_csv(path)}
+    assert kept == {"ada": "1.5", "blank": "0", "cheat": "2", "loop": "7", "warned": ""}
+    assert points(graded)["ada"] == 13.5  # and nothing is lost
+
+
+def test_handing_in_again_loses_no_grade_and_carries_no_old_points_over(graded, solved, tmp_path):
+    put(with_positions(solved, CRASH), tmp_path / "ada" / "ex03.ipynb")
+    again = with_positions(solved, "def positions(*anything):\n    return 55")
+    cell_of(again, "three-ways").source = "Another answer."
+    put(again, tmp_path / "cheat" / "ex03.ipynb")
+    grading.grade(graded, tmp_path, {})
+    assert points(graded)["ada"] == 13.5
+    assert "the points of an earlier file stand" in table(graded, "not_graded")["ada"]["why"]
+    assert (graded.folder / "feedback" / "ada").is_dir()
+    assert points(graded)["cheat"] == 9
+    assert table(graded)["cheat"]["written answers to grade"] == "1"
+    assert table(graded, "written")["cheat"]["answer"] == "Another answer."
+
+
+def test_tables_are_read_as_spreadsheets_save_them(tmp_path):
+    path = tmp_path / "numbers.csv"
+    for text, encoding in (
+        ("student,number\nJ\u00fcrgen,3\n", "utf-8-sig"),
+        ("student;number\r\nJ\u00fcrgen;3\r\n", "cp1252"),
+    ):
+        path.write_bytes(text.encode(encoding))
+        assert grading.read_numbers(path) == {"J\u00fcrgen": "3"}
+    path.write_text("name,number\nada,3\n")
+    with pytest.raises(SystemExit, match="has no column 'student'; it has name, number"):
+        grading.read_numbers(path)
+    path.write_text("student,number\nada,3.5\n")
+    with pytest.raises(SystemExit, match=r"number of ada is '3\.5'; expected a whole one"):
+        grading.read_numbers(path)
+    with pytest.raises(SystemExit, match="does not exist"):
+        grading.read_numbers(tmp_path / "nowhere.csv")
