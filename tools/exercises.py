@@ -11,7 +11,7 @@ import re
 import runpy
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,16 +47,20 @@ def sources(config: Config | None = None) -> dict[str, Path]:
     return found
 
 
+def generate(api: NbGraderAPI, names: Iterable[str]) -> None:
+    """Write the releases of the exercises ``names``, or stop with the reason."""
+    for name in names:
+        result = api.generate_assignment(name, force=True)
+        if not result["success"]:
+            raise SystemExit(f"{name} could not be released:\n{result.get('log', '')}")
+
+
 def release(folder: Path | None = None) -> None:
     """Write each exercise without its solutions and hidden tests, into ``folder`` if given."""
     config = settings(**({"release": folder} if folder else {}))
     config.GenerateAssignment.no_database, config.SaveCells.enabled = True, False
     course = CourseDirectory(config=config)
-    api = NbGraderAPI(course, config=config)
-    for name in sources(config):
-        result = api.generate_assignment(name, force=True)
-        if not result["success"]:
-            raise SystemExit(f"{name} could not be released:\n{result.get('log', '')}")
+    generate(NbGraderAPI(course, config=config), sources(config))
 
 
 @dataclass(frozen=True)

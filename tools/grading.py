@@ -54,10 +54,7 @@ class Course:
 
     def register(self) -> dict[str, NotebookNode]:
         """Enter all exercises into the gradebook; gives their releases."""
-        for name in self.sources:
-            result = self.api.generate_assignment(name, force=True)
-            if not result["success"]:
-                raise SystemExit(f"{name} could not be entered:\n{result.get('log', '')}")
+        exercises.generate(self.api, self.sources)
         return {
             name: nbformat.read(self.folder / "release" / name / path.name, as_version=4)
             for name, path in self.sources.items()
