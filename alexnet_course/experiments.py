@@ -131,16 +131,6 @@ def _four_layers(activation: str, rate: float, epochs: int) -> Arm:
     return Arm(network, recipe, measures=("flat-outputs", "dead-units"))
 
 
-def _study_rates(name: str, network: Architecture, rates: tuple[float, ...]) -> dict[str, Arm]:
-    """All of the paper's ingredients at each rate, measured on validation images."""
-    return {
-        f"{name}-{rate:g}": Arm(
-            network, replace(EVERYTHING, learning_rate=rate), measured_on="validation"
-        )
-        for rate in rates
-    }
-
-
 _EVERYTHING = Arm(ARCHITECTURES["four-conv"], EVERYTHING, measures=("training-images",))
 _STILL = {"flip": False, "random_crop": False}
 
@@ -385,10 +375,16 @@ EXPERIMENTS: dict[str, Experiment] = {
             "study-rate",
             "Which learning rate suits four-conv with all of the paper's ingredients, and which"
             " with tanh for ReLU?",
-            _study_rates("rate", ARCHITECTURES["four-conv"], (0.02, 0.05, 0.1))
-            | _study_rates(
-                "tanh", ARCHITECTURES["four-conv"].with_activation("tanh"), (0.02, 0.05)
-            ),
+            {
+                f"{name}-{rate:g}": Arm(
+                    network, replace(EVERYTHING, learning_rate=rate), measured_on="validation"
+                )
+                for name, network, rates in (
+                    ("rate", ARCHITECTURES["four-conv"], (0.02, 0.05, 0.1)),
+                    ("tanh", ARCHITECTURES["four-conv"].with_activation("tanh"), (0.02, 0.05)),
+                )
+                for rate in rates
+            },
             seeds=(0,),
         ),
         Experiment(
