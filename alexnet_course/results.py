@@ -138,14 +138,18 @@ def gains(
 
 
 def mean_interval(values: Iterable[float], level: float = 0.95) -> tuple[float, float]:
-    """Mean and half-width of its t-interval; the half-width is NaN for a single value."""
+    """Mean and half-width of its t-interval; the half-width is NaN for a single value.
+
+    Both are NaN where a value is: a mean of the others would leave out the runs that failed.
+    """
     from scipy import stats
 
     numbers = pd.Series(list(values), dtype=float)
+    mean = numbers.mean(skipna=False)
     if len(numbers) < 2:
-        return float(numbers.mean()), float("nan")
+        return float(mean), float("nan")
     width = stats.t.ppf((1 + level) / 2, len(numbers) - 1) * stats.sem(numbers)
-    return float(numbers.mean()), float(width)
+    return float(mean), float(width)
 
 
 def interval_text(values: Iterable[float], digits: int = 2) -> str:

@@ -78,6 +78,10 @@ def test_one_value_has_no_interval():
     assert mean == 7.5 and math.isnan(width)
 
 
+def test_a_run_without_a_value_is_not_left_out_of_the_mean():
+    assert all(math.isnan(number) for number in mean_interval([4.0, 5.0, math.nan]))
+
+
 def test_reported_gives_the_tutorials_test_accuracies():
     table = reported("two-conv", "test_accuracy_percent")
     assert list(table.columns) == ["unit", "at", "value"]
