@@ -44,13 +44,14 @@ def _experiment(options: argparse.Namespace) -> None:
         table = rehearse(chosen, options.arms, options.seeds, options.precision)
         print(table.round(2).to_string(index=False, na_rep=""))
     else:
-        run(chosen, options.arms, options.seeds, precision=options.precision, until=options.until)
+        folder = Path(options.out)
+        run(chosen, options.arms, options.seeds, folder, options.precision, options.until)
 
 
 def _recorded(options: argparse.Namespace) -> None:
     from alexnet_course.results import recorded_table
 
-    table = recorded_table([options.name] if options.name else None)
+    table = recorded_table([options.name] if options.name else None, Path(options.records))
     if options.format == "csv":
         print(table.to_csv(index=False).rstrip("\n"))
     else:
@@ -108,11 +109,12 @@ def parser() -> argparse.ArgumentParser:
     trial.add_argument(
         "--until", type=int, metavar="N", help="stop after epoch N of a recipe, and record that"
     )
-    trial.add_argument("--precision", choices=PRECISIONS, default="auto")
-    trial.set_defaults(run=_experiment)
 
     past = commands.add_parser("recorded", help="the recorded runs and how they ended")
     past.add_argument("name", metavar="NAME", nargs="?", help="of an experiment (default: all)")
+    past.add_argument(
+        "--records", metavar="DIR", default=RECORDED, help="where they are (default: the course's)"
+    )
     past.add_argument("--format", choices=("text", "csv"), default="text")
     past.set_defaults(run=_recorded)
 
@@ -125,7 +127,7 @@ def parser() -> argparse.ArgumentParser:
     race.add_argument(
         "--seconds", type=float, default=20.0, help="of the published loop, after each run (20)"
     )
-    for command, action in ((speed, _benchmark), (race, _race)):
+    for command, action in ((trial, _experiment), (speed, _benchmark), (race, _race)):
         command.add_argument("--precision", choices=PRECISIONS, default="auto")
         command.add_argument("--out", metavar="DIR", default=RECORDED, help="where records go")
         command.set_defaults(run=action)

@@ -61,7 +61,7 @@ def run(
         wanted = min(until or epochs, epochs)
         label = f"[{number}/{len(jobs)}] {chosen.name}, {name}, seed {seed}"
         if recorded_epochs(record_path(chosen.name, name, seed, "json", folder)) >= wanted:
-            print(f"{label}: recorded already")
+            print(f"{label}: recorded already; --out DIR runs it again and records it there")
         else:
             count = len(held_by_arm[name].train)
             work = training_operations(chosen.arms[name].architecture) * count * wanted

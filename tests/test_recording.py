@@ -198,6 +198,24 @@ def test_the_command_rehearses_at_quick_scale(data, monkeypatch, small, capsys):
     assert "leave it out with --scale quick" in capsys.readouterr().err
 
 
+def test_the_command_runs_again_what_is_recorded_elsewhere(
+    data, monkeypatch, small, record, tmp_path, capsys
+):
+    monkeypatch.setitem(EXPERIMENTS, "small", small)
+    record(seeds=[0])
+    command = ["experiment", "small", "--seeds", "0", "--precision", "float32", "--out"]
+    assert main([*command, str(tmp_path / "recorded")]) == 0
+    assert capsys.readouterr().out.count("recorded already; --out DIR runs it again") == 2
+    assert main([*command, str(tmp_path / "again")]) == 0
+    first, again = (
+        recorded("small", tmp_path / name).drop(columns="seconds") for name in ("recorded", "again")
+    )
+    assert len(again) == 4 and again.equals(first)
+    capsys.readouterr()
+    assert main(["recorded", "small", "--records", str(tmp_path / "again")]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["small", "rate-0.05", "0"]
+
+
 def test_an_arm_may_train_on_fewer_images(data, record, small, tmp_path):
     arms = {"few": replace(small.arms["rate-0.01"], per_class=3)}
     run(replace(small, arms=arms), seeds=[0], folder=tmp_path, precision="float32")
