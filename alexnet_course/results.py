@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -118,22 +118,53 @@ def reported(source: str, quantity: str) -> pd.DataFrame:
     return chosen[["unit", "at", "value"]].reset_index(drop=True)
 
 
+def final_results(*names: str, folder: Path = RECORDED) -> pd.DataFrame:
+    """How each run of these experiments ended, of those whose training images were measured.
+
+    Indexed by ``arm`` and ``seed``: ``"training loss"`` and ``"test loss"`` in nats, ``"training
+    accuracy"``, ``"test accuracy"`` and their difference ``"gap"`` in per cent. All were measured
+    after the last epoch, in evaluation mode and without augmentation. (The training loss and
+    accuracy of a history are means over an epoch, with dropout and augmentation at work.)
+    """
+    tables = []
+    for name in names:
+        seen = measured(name, "training-images", folder).set_index(["arm", "seed"])
+        last = recorded(name, folder).groupby(["arm", "seed"]).last().loc[seen.index]
+        columns = {
+            "training loss": seen["loss"],
+            "test loss": last["test_loss"],
+            "training accuracy": seen["accuracy"],
+            "test accuracy": last["test_accuracy"],
+            "gap": seen["accuracy"] - last["test_accuracy"],
+        }
+        tables.append(pd.DataFrame(columns))
+    return pd.concat(tables)
+
+
 def gains(
     runs: pd.DataFrame, over: str, arms: Iterable[str], column: str = "test_accuracy"
 ) -> pd.DataFrame:
     """By how much each of ``arms`` ends above the arm ``over`` in ``column``, paired by seed.
 
-    ``runs`` is what :func:`recorded` gives. A row for each arm: ``mean`` of the differences,
-    ``half_width`` of its 95 % t-interval (NaN for one seed) and ``seeds``, how many both have.
+    ``runs`` is what :func:`recorded` or :func:`final_results` gives. A row for each arm: ``mean``
+    of the differences, ``half_width`` of its 95 % t-interval (NaN for one seed) and ``seeds``, how
+    many both have.
     """
+    return gains_of_pairs(runs, {arm: (arm, over) for arm in arms}, column)
+
+
+def gains_of_pairs(
+    runs: pd.DataFrame, pairs: Mapping[str, tuple[str, str]], column: str = "test_accuracy"
+) -> pd.DataFrame:
+    """As :func:`gains`, a row for each label in ``pairs``: of its first arm over its second."""
     last = runs.groupby(["arm", "seed"])[column].last().unstack("arm")
     rows = {}
-    for arm in arms:
+    for label, (arm, over) in pairs.items():
         differences = (
             look_up(last, arm, "recorded arm") - look_up(last, over, "recorded arm")
         ).dropna()
         mean, half_width = mean_interval(differences)
-        rows[arm] = {"mean": mean, "half_width": half_width, "seeds": len(differences)}
+        rows[label] = {"mean": mean, "half_width": half_width, "seeds": len(differences)}
     return pd.DataFrame.from_dict(rows, orient="index").astype({"seeds": int})
 
 

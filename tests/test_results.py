@@ -14,7 +14,9 @@ from alexnet_course.config import digest
 from alexnet_course.experiments import EXPERIMENTS, experiment
 from alexnet_course.provenance import RECORDED
 from alexnet_course.results import (
+    final_results,
     gains,
+    gains_of_pairs,
     interval_text,
     mean_interval,
     record_path,
@@ -63,6 +65,34 @@ def test_gains_are_paired_by_seed():
     assert math.isnan(table["half_width"]["once"])
     with pytest.raises(KeyError, match="'other'; choose one of once, with, without"):
         gains(ends, over="other", arms=["with"])
+    pairs = {"the other way round": ("without", "with"), "at once": ("once", "without")}
+    turned = gains_of_pairs(ends, pairs)
+    assert list(turned.index) == list(pairs)
+    assert list(turned["mean"]) == pytest.approx([-0.5, 70 - 80.4])
+
+
+def test_final_results_are_those_of_the_last_epoch_and_of_the_measure(tmp_path):
+    """Two runs of an experiment and one of another; a fourth, without the measure, is left out."""
+    seen = {"training-images": {"loss": 0.25, "accuracy": 90.0}}
+    runs = [
+        ("first", "a", 0, 80.5, seen),
+        ("first", "a", 1, 81.0, seen),
+        ("second", "b", 0, 70.0, seen),
+        ("second", "bare", 0, 60.0, {"ten-crops": {"ten": 61.0}}),
+    ]
+    for name, arm, seed, accuracy, measures in runs:
+        manifest = record_path(name, arm, seed, "json", tmp_path)
+        manifest.parent.mkdir(exist_ok=True)
+        manifest.write_text(json.dumps({"arm": arm, "seed": seed, "measures": measures}))
+        history = pd.DataFrame(
+            {"epoch": [1, 2], "test_loss": [2.0, 0.5], "test_accuracy": [10.0, accuracy]}
+        )
+        history.to_csv(record_path(name, arm, seed, "csv", tmp_path), index=False)
+    table = final_results("first", "second", folder=tmp_path)
+    assert list(table.index) == [("a", 0), ("a", 1), ("b", 0)]
+    assert list(table["gap"]) == [9.5, 9.0, 20.0]
+    assert list(table.loc[("a", 1)]) == [0.25, 0.5, 90.0, 81.0, 9.0]
+    assert gains(table, over="a", arms=["b"], column="gap").loc["b", "mean"] == 10.5
 
 
 def test_mean_interval_is_the_t_interval():
