@@ -40,6 +40,32 @@ class Arm:
     measures: tuple[str, ...] = ()
 
 
+def differences(arm: Arm, base: Arm) -> list[str]:
+    """In what ``arm`` differs from ``base``, in short texts: layers left out, put in or in another
+    order, and settings of ``arm``'s layers (``"pool1 kernel=2"``) and recipe (``"colour=0.0"``).
+    """
+
+    def changes(new: Any, old: Any) -> list[str]:
+        kind = [] if type(new) is type(old) else [type(new).__name__]
+        before = vars(old)
+        return kind + [
+            f"{key}={value}"
+            for key, value in vars(new).items()
+            if key not in ("name", "source") and (key not in before or before[key] != value)
+        ]
+
+    theirs = {layer.name: layer for layer in base.architecture.layers}
+    ours = {layer.name: layer for layer in arm.architecture.layers}
+    found = [f"{name} left out" for name in theirs if name not in ours]
+    found += [f"{name} put in" for name in ours if name not in theirs]
+    both, in_base = [n for n in ours if n in theirs], [n for n in theirs if n in ours]
+    if both != in_base:
+        found.append(f"in the order {', '.join(a for a, b in zip(both, in_base) if a != b)}")
+    for name in both:
+        found += [f"{name} {change}" for change in changes(ours[name], theirs[name])]
+    return found + changes(arm.recipe, base.recipe)
+
+
 @dataclass(frozen=True)
 class Experiment:
     """``arms`` by name, each run once for every seed."""

@@ -305,6 +305,36 @@ def draw_receptive_fields(architecture: Architecture, names: Sequence[str]) -> F
 
 
 @_styled
+def draw_colours(pixels, directions) -> Figure:
+    """Pixels as dots of their own colour, and their principal directions as arrows.
+
+    ``pixels``: float ``[N, 3]``, red, green and blue, 0 to 1. ``directions``: the columns of
+    :func:`~alexnet_course.data.augmentation.colour_directions`, widest last; an arrow is twice as
+    long as its column, in both senses from the mean.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.8), sharex=True, sharey=True)
+    mean = pixels.mean(0)
+    for axis, (across, up) in zip(axes, ((0, 1), (0, 2)), strict=True):
+        axis.scatter(pixels[:, across], pixels[:, up], s=4, c=pixels, linewidth=0)
+        for number, arrow in enumerate(reversed(directions.T.unbind())):
+            for sense, head in ((2, "->"), (-2, "-")):
+                end = mean + sense * arrow
+                axis.annotate(
+                    "",
+                    (end[across], end[up]),
+                    xytext=(mean[across], mean[up]),
+                    arrowprops={"arrowstyle": head, "lw": 2.5, "color": (RED, ORANGE, SKY)[number]},
+                )
+        names = ("red", "green", "blue")
+        axis.set(xlabel=names[across], ylabel=names[up], aspect="equal", facecolor="#dddddd")
+        axis.grid(color="white")
+    names = ("widest", "second", "third")
+    lines = [Line2D([], [], color=c, lw=2.5) for c in (RED, ORANGE, SKY)]
+    figure.legend(lines, names, loc="outside upper center", ncols=3)
+    return figure
+
+
+@_styled
 def show_images(images, labels: Sequence[str], columns: int = 5) -> Figure:
     """uint8 images ``[N, 3, height, width]`` in rows, each under its label."""
     rows = -(-len(images) // columns)
@@ -319,6 +349,7 @@ def show_images(images, labels: Sequence[str], columns: int = 5) -> Figure:
 
 
 __all__ = [
+    "draw_colours",
     "draw_network",
     "draw_receptive_fields",
     "draw_windows",

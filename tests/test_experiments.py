@@ -1,9 +1,11 @@
 """What the experiments compare: one thing at a time."""
 
+from dataclasses import replace
 from itertools import chain, pairwise
 
 from alexnet_course.arithmetic import layer_table
-from alexnet_course.experiments import EXPERIMENTS
+from alexnet_course.experiments import EXPERIMENTS, differences
+from alexnet_course.layers import Activation
 from alexnet_course.recipes import SHORTEST
 from alexnet_course.tutorials import tutorial
 
@@ -102,3 +104,20 @@ def test_the_variants_change_one_thing_of_everything():
         order = [layer.kind for layer in variants[name].architecture.layers]
         norm = "lrn" if name == "before-relu" else "batchnorm"
         assert order[:8] == ["conv", norm, "relu", "pool"] * 2
+
+
+def test_differences_are_told_in_words():
+    study, variants = EXPERIMENTS["study"].arms, EXPERIMENTS["lrn-variants"].arms
+    everything, bare = study["everything"], study["bare"]
+    assert differences(everything, everything) == []
+    assert differences(study["without-lrn"], everything) == ["lrn1 left out", "lrn2 left out"]
+    assert differences(study["pooling-2"], everything) == ["pool1 kernel=2", "pool2 kernel=2"]
+    assert differences(study["bare-crops-and-flips"], bare) == ["flip=True", "random_crop=True"]
+    longer = differences(study["bare-dropout-twice-as-long"], bare)
+    assert longer == ["dropout5 put in", "epochs=24"]
+    order = differences(variants["before-relu"], everything)
+    assert order == ["in the order lrn1, relu1, lrn2, relu2"]
+    leaky = Activation("relu1", "leaky-relu")
+    network = everything.architecture.with_layer("relu1", leaky)
+    changed = differences(replace(everything, architecture=network), everything)
+    assert changed == ["relu1 Activation", "relu1 function=leaky-relu"]

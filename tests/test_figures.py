@@ -48,6 +48,7 @@ INTERVALS = pd.DataFrame(
     index=["without", "with"],
 )
 DRAW = {
+    "draw_colours": lambda: figures.draw_colours(torch.rand(50, 3), torch.eye(3) / 10),
     "draw_network": lambda: figures.draw_network(ALEXNET),
     "draw_receptive_fields": lambda: figures.draw_receptive_fields(ALEXNET, ["conv1", "pool5"]),
     "draw_windows": lambda: figures.draw_windows(CASES),
@@ -93,7 +94,7 @@ def test_a_figure_has_drawn_something_and_is_closed(name):
     for axis in figure.axes:
         if name == "show_images" and not axis.get_title():
             continue  # the last row is not full
-        assert axis.patches or axis.lines or axis.images
+        assert axis.patches or axis.lines or axis.images or axis.collections
     pixels = np.asarray(canvas.buffer_rgba())
     assert (pixels[0, 0] == 255).all()  # opaque white
     assert (pixels[..., :3] != 255).any()
