@@ -183,6 +183,20 @@ def mean_interval(values: Iterable[float], level: float = 0.95) -> tuple[float, 
     return float(mean), float(width)
 
 
+def seeds_for(aim: float, half_width: float, seeds: int) -> int:
+    """How many seeds would bring a 95 % t-interval to a half-width of at most ``aim``.
+
+    The spread is that of an interval with ``half_width`` from ``seeds`` (two or more) values.
+    """
+    from scipy import stats
+
+    spread = half_width * seeds**0.5 / stats.t.ppf(0.975, seeds - 1)
+    n = 2
+    while stats.t.ppf(0.975, n - 1) * spread / n**0.5 > aim:
+        n += 1
+    return n
+
+
 def interval_text(values: Iterable[float], digits: int = 2) -> str:
     """:func:`mean_interval` to print: ``"82.96 ± 0.87"``; of a single value, that value alone."""
     mean, half_width = mean_interval(values)

@@ -22,6 +22,7 @@ from alexnet_course.results import (
     record_path,
     recorded,
     reported,
+    seeds_for,
 )
 from alexnet_course.tutorials import tutorial
 
@@ -93,6 +94,14 @@ def test_final_results_are_those_of_the_last_epoch_and_of_the_measure(tmp_path):
     assert list(table["gap"]) == [9.5, 9.0, 20.0]
     assert list(table.loc[("a", 1)]) == [0.25, 0.5, 90.0, 81.0, 9.0]
     assert gains(table, over="a", arms=["b"], column="gap").loc["b", "mean"] == 10.5
+
+
+def test_seeds_for_a_half_width():
+    """Of deviation 1, three values give ± 4.303/√3; by a table of t, 17 ± 0.514 and 18 ± 0.497."""
+    half_width = 4.302653 / math.sqrt(3)
+    assert seeds_for(0.5, half_width, 3) == 18
+    assert seeds_for(half_width + 1e-6, half_width, 3) == 3
+    assert seeds_for(100, half_width, 3) == 2
 
 
 def test_mean_interval_is_the_t_interval():
