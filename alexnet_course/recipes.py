@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from alexnet_course.config import is_whole
 
 PLATEAU_DROPS = 3  # paper §5
+SCALINGS = ("minus-one-to-one", "per-channel", "centred")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Recipe:
     §5). ``shift`` is in pixels each way; ``crop`` is the side in pixels of what is cut out of each
     image, at a random place while training and in the middle for measuring (``random_crop`` false:
     in the middle always). ``shared_draws`` images in a row share one flip and one place, as 32 do
-    in the released 2012 code. ``colour`` is the standard deviation of the three draws of the
+    in the released 2012 code. ``scaling`` is one of :data:`SCALINGS`; see
+    :meth:`alexnet_course.data.Preparation.of`. ``colour`` is the standard deviation of the three draws of the
     colour shift (paper §4.1: 0.1). ``first_weights`` is ``None`` for PyTorch's own;
     ``resize`` the size in pixels to which images are brought, ``None`` to leave them. A last,
     smaller batch is used, not dropped.
@@ -92,8 +94,7 @@ class Recipe:
             in ("constant", "one-cycle", "plateau"),
             "patience must be a whole number of epochs, at least 1": is_whole(self.patience, 1),
             "warmup must be above 0 and below 1": 0 < self.warmup < 1,
-            "scaling must be 'minus-one-to-one' or 'per-channel'": self.scaling
-            in ("minus-one-to-one", "per-channel"),
+            f"scaling must be one of {', '.join(SCALINGS)}": self.scaling in SCALINGS,
             "shift must be a whole number of pixels, at least 0": is_whole(self.shift, 0),
             "resize must be a whole number of pixels, at least 1, or None": self.resize is None
             or is_whole(self.resize, 1),

@@ -154,12 +154,15 @@ class Preparation:
     def of(
         cls, scaling: str, images: Tensor, size: int | None = None, crop: int | None = None
     ) -> "Preparation":
-        """``"minus-one-to-one"``, or ``"per-channel"``: mean 0 and deviation 1 over ``images``."""
+        """``"minus-one-to-one"``; ``"per-channel"``: mean 0 and deviation 1 over ``images``; or
+        ``"centred"``: pixels from 0 to 255 less their channel's mean, and nothing else (paper §2,
+        where the mean is each pixel's own).
+        """
         channels = images.shape[1]
         if scaling == "minus-one-to-one":
             half = torch.full((1, channels, 1, 1), 0.5)
             return cls(half, half, size, crop)
-        if scaling == "per-channel":
+        if scaling in ("per-channel", "centred"):
             counts = torch.stack(
                 [images[:, c].flatten().bincount(minlength=256) for c in range(channels)]
             )
@@ -167,10 +170,12 @@ class Preparation:
             levels = torch.arange(256, device=images.device).double() / 255
             mean = (shares * levels).sum(1, keepdim=True)
             std = (shares * (levels - mean) ** 2).sum(1).sqrt().clamp_min(1 / 255)
+            if scaling == "centred":
+                std = torch.full_like(std, 1 / 255)
             mean, std = (x.float().view(1, channels, 1, 1) for x in (mean, std))
             return cls(mean, std, size, crop)
         raise ValueError(
-            f"scaling {scaling!r} is unknown; choose 'minus-one-to-one' or 'per-channel'"
+            f"scaling {scaling!r} is unknown; choose 'minus-one-to-one', 'per-channel' or 'centred'"
         )
 
     def to(self, device: torch.device) -> "Preparation":
