@@ -49,8 +49,8 @@ class Recipe:
     image, at a random place while training and in the middle for measuring (``random_crop`` false:
     in the middle always). ``shared_draws`` images in a row share one flip and one place, as 32 do
     in the released 2012 code. ``scaling`` is one of :data:`SCALINGS`; see
-    :meth:`alexnet_course.data.Preparation.of`. ``colour`` is the standard deviation of the three draws of the
-    colour shift (paper §4.1: 0.1). ``first_weights`` is ``None`` for PyTorch's own;
+    :meth:`alexnet_course.data.Preparation.of`. ``colour`` is the standard deviation of the three
+    draws of the colour shift (paper §4.1: 0.1). ``first_weights`` is ``None`` for PyTorch's own;
     ``resize`` the size in pixels to which images are brought, ``None`` to leave them. A last,
     smaller batch is used, not dropped.
     """

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -154,9 +154,15 @@ def gains(
 
 
 def gains_of_pairs(
-    runs: pd.DataFrame, pairs: Mapping[str, tuple[str, str]], column: str = "test_accuracy"
+    runs: pd.DataFrame,
+    pairs: Mapping[str, tuple[str, str]],
+    column: str = "test_accuracy",
+    pooled: bool = False,
 ) -> pd.DataFrame:
-    """As :func:`gains`, a row for each label in ``pairs``: of its first arm over its second."""
+    """As :func:`gains`, a row for each label in ``pairs``: of its first arm over its second.
+
+    With ``pooled``, a last column ``pooled`` has the half-width by :func:`pooled_interval`.
+    """
     last = runs.groupby(["arm", "seed"])[column].last().unstack("arm")
     rows = {}
     for label, (arm, over) in pairs.items():
@@ -165,6 +171,8 @@ def gains_of_pairs(
         ).dropna()
         mean, half_width = mean_interval(differences)
         rows[label] = {"mean": mean, "half_width": half_width, "seeds": len(differences)}
+        if pooled:
+            _, rows[label]["pooled"] = pooled_interval(runs, {arm: 1, over: -1}, column)
     return pd.DataFrame.from_dict(rows, orient="index").astype({"seeds": int})
 
 
@@ -183,15 +191,93 @@ def mean_interval(values: Iterable[float], level: float = 0.95) -> tuple[float, 
     return float(mean), float(width)
 
 
-def seeds_for(aim: float, half_width: float, seeds: int) -> int:
-    """How many seeds would bring a 95 % t-interval to a half-width of at most ``aim``.
+class TwoWay(NamedTuple):
+    """What :func:`two_way` finds.
 
-    The spread is that of an interval with ``half_width`` from ``seeds`` (two or more) values.
+    ``spread``: the standard deviation of a run about the sum of its arm's and its seed's effects,
+    in units of the column, on ``degrees`` of freedom. ``seed_p``: how likely means of seeds this
+    far apart would be if seeds had no effect in common (F test). ``variances_p``: the same for
+    spreads of arms this unlike if all were one (Bartlett's test).
+    """
+
+    spread: float
+    degrees: int
+    seed_p: float
+    variances_p: float
+
+
+def two_way(runs: pd.DataFrame, column: str = "test_accuracy") -> TwoWay:
+    """Analysis of variance of ``column`` by arm and seed, one run of each, without interaction.
+
+    It takes a run for the sum of an arm's effect, a seed's effect that all arms share, and chance
+    of one spread for all. ``runs`` as in :func:`gains`; arms that lack a seed are left out.
     """
     from scipy import stats
 
-    spread = half_width * seeds**0.5 / stats.t.ppf(0.975, seeds - 1)
-    n = 2
+    table = _arms_by_seeds(runs, column)
+    arms, seeds = table.shape
+    left_over = table.sub(table.mean(axis=1), axis=0)
+    seed_means = left_over.mean()
+    degrees = (arms - 1) * (seeds - 1)
+    if degrees < 1:
+        raise ValueError(
+            f"{arms} arms with {seeds} seeds in common leave nothing to judge chance by; an "
+            "analysis of variance needs two of each at least"
+        )
+    variance = float((left_over.sub(seed_means) ** 2).to_numpy().sum() / degrees)
+    between_seeds = arms * float((seed_means**2).sum()) / (seeds - 1)
+    return TwoWay(
+        spread=variance**0.5,
+        degrees=degrees,
+        seed_p=float(stats.f.sf(between_seeds / variance, seeds - 1, degrees)),
+        variances_p=float(stats.bartlett(*table.to_numpy()).pvalue),
+    )
+
+
+def pooled_interval(
+    runs: pd.DataFrame,
+    weights: Mapping[str, float],
+    column: str = "test_accuracy",
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Mean and half-width of a weighted sum of arms, its spread taken from all arms of ``runs``.
+
+    ``{"a": 1, "b": -1}`` is the difference of two arms; weights must sum to 0, so that what a seed
+    does to all arms cancels. The t-interval has the degrees of freedom of :func:`two_way`, and
+    holds where its assumptions do: look at them first.
+    """
+    from scipy import stats
+
+    if abs(sum(weights.values())) > 1e-9:
+        raise ValueError(f"weights must sum to 0, so that seeds cancel; got {dict(weights)}")
+    table, fit = _arms_by_seeds(runs, column), two_way(runs, column)
+    means = table.mean(axis=1).to_dict()
+    mean = sum(
+        weight * look_up(means, arm, "arm with all seeds") for arm, weight in weights.items()
+    )
+    squares = sum(weight**2 for weight in weights.values())
+    width = stats.t.ppf((1 + level) / 2, fit.degrees) * fit.spread
+    return float(mean), float(width * (squares / table.shape[1]) ** 0.5)
+
+
+def _arms_by_seeds(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """``column`` at the end of each run: a row for each arm that has all seeds."""
+    return runs.groupby(["arm", "seed"])[column].last().unstack("seed").dropna().astype(float)
+
+
+def seeds_for(aim: float, spread: float) -> int:
+    """How many seeds bring a 95 % t-interval to a half-width of at most ``aim``.
+
+    ``spread`` is the standard deviation of the value that each seed gives: for two arms paired by
+    seed, that of a difference, which is √2 times the ``spread`` of :func:`two_way`.
+    """
+    from scipy import stats
+
+    if not (0 < aim < math.inf and 0 <= spread < math.inf):
+        raise ValueError(f"aim must be above 0 and spread at least 0; got {aim!r} and {spread!r}")
+    n = max(
+        2, int((1.959 * spread / aim) ** 2)
+    )  # the normal distribution's, which is less than t's
     while stats.t.ppf(0.975, n - 1) * spread / n**0.5 > aim:
         n += 1
     return n

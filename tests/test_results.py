@@ -5,8 +5,12 @@ import json
 import math
 from collections import defaultdict
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
 from alexnet_course.__main__ import main
 from alexnet_course.arithmetic import training_operations
@@ -19,10 +23,12 @@ from alexnet_course.results import (
     gains_of_pairs,
     interval_text,
     mean_interval,
+    pooled_interval,
     record_path,
     recorded,
     reported,
     seeds_for,
+    two_way,
 )
 from alexnet_course.tutorials import tutorial
 
@@ -98,10 +104,81 @@ def test_final_results_are_those_of_the_last_epoch_and_of_the_measure(tmp_path):
 
 def test_seeds_for_a_half_width():
     """Of deviation 1, three values give ± 4.303/√3; by a table of t, 17 ± 0.514 and 18 ± 0.497."""
-    half_width = 4.302653 / math.sqrt(3)
-    assert seeds_for(0.5, half_width, 3) == 18
-    assert seeds_for(half_width + 1e-6, half_width, 3) == 3
-    assert seeds_for(100, half_width, 3) == 2
+    assert seeds_for(0.5, 1) == 18
+    assert seeds_for(4.302654 / math.sqrt(3), 1) == 3
+    assert seeds_for(100, 1) == 2 == seeds_for(1, 0)
+    assert seeds_for(0.001, 1) == pytest.approx(1.96**2 * 1e6, rel=1e-3)
+    for aim, spread in ((0, 1), (-1, 1), (math.nan, 1), (1, math.nan), (1, -1)):
+        with pytest.raises(ValueError, match="aim must be above 0"):
+            seeds_for(aim, spread)
+
+
+def as_runs(table):
+    rows = [(arm, seed, x) for arm, xs in table.items() for seed, x in enumerate(xs)]
+    return pd.DataFrame(rows, columns=["arm", "seed", "test_accuracy"])
+
+
+def test_an_analysis_of_variance_by_hand():
+    """Means by arm 2, 4, 6 and by seed 3, 4, 5 leave 1, −1, 0 / −1, 1, 0 / 0, 0, 0: a sum of
+    squares of 4 on 4 degrees of freedom. Seeds: 3 · (1 + 0 + 1) / 2 = 3, so F(2, 4) = 3; the
+    probability beyond it is (1 + 2 · 3 / 4)⁻² = 0.16.
+    """
+    runs = as_runs({"a": (2, 1, 3), "b": (2, 5, 5), "c": (5, 6, 7)})
+    fit = two_way(runs)
+    assert (fit.spread, fit.degrees) == (pytest.approx(1), 4)
+    assert fit.seed_p == pytest.approx(0.16)
+    mean, half_width = pooled_interval(runs, {"c": 1, "a": -1})
+    assert mean == pytest.approx(4)
+    assert half_width == pytest.approx(2.776445 * math.sqrt(2 / 3))  # t of 4 degrees, 97.5 %
+    assert pooled_interval(runs, {"a": 1, "b": -2, "c": 1}, level=0.9) == (
+        pytest.approx(0),
+        pytest.approx(2.131847 * math.sqrt(6 / 3)),
+    )
+    table = gains_of_pairs(runs, {"c over a": ("c", "a")}, pooled=True)
+    assert table.loc["c over a", "pooled"] == pytest.approx(half_width)
+
+
+@given(st.integers(2, 6), st.integers(2, 5), st.integers(0, 10**6))
+def test_an_analysis_of_variance_is_a_least_squares_fit(arms, seeds, draw):
+    rng = np.random.default_rng(draw)
+    values = rng.normal(80, 3, (arms, 1)) + rng.normal(0, 1, (1, seeds))
+    values = values + rng.normal(0, 0.3, (arms, seeds))
+    runs = as_runs({f"arm{i}": row for i, row in enumerate(values)})
+    by_arm = np.kron(np.eye(arms), np.ones((seeds, 1)))
+    by_seed = np.kron(np.ones((arms, 1)), np.eye(seeds))
+    y = values.ravel()
+
+    def left(design):
+        return ((y - design @ np.linalg.lstsq(design, y, rcond=None)[0]) ** 2).sum()
+
+    full, fit = left(np.hstack([by_arm, by_seed])), two_way(runs)
+    assert fit.degrees == (arms - 1) * (seeds - 1)
+    assert fit.spread**2 * fit.degrees == pytest.approx(full)
+    f = (left(by_arm) - full) / (seeds - 1) / (full / fit.degrees)
+    assert fit.seed_p == pytest.approx(stats.f.sf(f, seeds - 1, fit.degrees))
+    if arms == 2:  # then it is the paired t-interval
+        pair = mean_interval(values[0] - values[1])
+        assert pooled_interval(runs, {"arm0": 1, "arm1": -1}) == pytest.approx(pair)
+
+
+def test_variances_that_differ_show():
+    rng = np.random.default_rng(0)
+    alike = {f"a{i}": rng.normal(0, 1, 10) for i in range(6)}
+    unlike = alike | {"wide": rng.normal(0, 30, 10)}
+    assert two_way(as_runs(alike)).variances_p > 0.05
+    assert two_way(as_runs(unlike)).variances_p < 1e-6
+
+
+def test_an_arm_that_lacks_a_seed_is_left_out():
+    whole = as_runs({"a": (2, 1, 3), "b": (2, 5, 5), "c": (5, 6, 7)})
+    more = pd.concat([whole, as_runs({"once": (9,)})])
+    assert two_way(more) == two_way(whole)
+    with pytest.raises(KeyError, match="no arm with all seeds 'once'"):
+        pooled_interval(more, {"once": 1, "a": -1})
+    with pytest.raises(ValueError, match="must sum to 0"):
+        pooled_interval(whole, {"a": 1})
+    with pytest.raises(ValueError, match="1 arms with 3 seeds"):
+        two_way(whole[whole["arm"] == "a"])
 
 
 def test_mean_interval_is_the_t_interval():
