@@ -182,8 +182,9 @@ def plot_bars(values: pd.DataFrame, label: str) -> Figure:
 def plot_intervals(table: pd.DataFrame, label: str) -> Figure:
     """A point with its interval for each row of ``table``, and a line at zero.
 
-    Columns ``mean`` and ``half_width``; where there is a column ``paper``, the paper's figure
-    stands beside ours as an open diamond (NaN for none).
+    Columns ``mean`` and ``half_width``. A column ``pooled`` gives a second half-width, drawn as a
+    broad bar over the first; where there is a column ``paper``, the paper's figure stands beside
+    ours as an open diamond (NaN for none).
     """
     figure, axis = plt.subplots(figsize=(WIDTH, 1.2 + 0.36 * len(table)))
     rows = range(len(table))
@@ -191,9 +192,13 @@ def plot_intervals(table: pd.DataFrame, label: str) -> Figure:
     axis.errorbar(
         table["mean"], rows, xerr=table["half_width"], fmt="o", ms=6, capsize=4, label="measured"
     )
+    if "pooled" in table:
+        low, high = (table["mean"] + sign * table["pooled"] for sign in (-1, 1))
+        axis.hlines(rows, low, high, color=SKY, linewidth=8, zorder=1.5, label="pooled")
     if "paper" in table:
         axis.plot(table["paper"], rows, "D", color=RED, mfc="white", ms=7, mew=2, label="paper")
-        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    if {"paper", "pooled"} & {*table}:
+        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     axis.set(yticks=rows, yticklabels=table.index, xlabel=label, ylim=(len(table) - 0.5, -0.5))
     axis.grid(axis="y", visible=False)
     return figure

@@ -778,6 +778,17 @@ def test_per_channel_gives_each_channel_mean_0_and_deviation_1(batch):
     assert scaled.std(1).tolist() == pytest.approx([1, 1, 1], abs=1e-3)
 
 
+def test_centred_takes_off_the_mean_and_nothing_else(batch):
+    """Levels stay levels: 0 and 200 about their mean of 100."""
+    images = torch.tensor([[0, 200], [200, 0]], dtype=torch.uint8).view(1, 1, 2, 2)
+    scaled = Preparation.of("centred", images)(images)
+    assert scaled.flatten().tolist() == pytest.approx([-100, 100, 100, -100], abs=1e-3)
+    scaled = Preparation.of("centred", batch)(batch).transpose(0, 1).flatten(1)
+    assert scaled.mean(1).tolist() == pytest.approx([0, 0, 0], abs=1e-2)
+    raw = batch.transpose(0, 1).flatten(1).float().std(1)
+    assert scaled.std(1).tolist() == pytest.approx(raw.tolist(), rel=1e-4)
+
+
 def test_a_channel_of_one_colour_is_no_division_by_zero():
     images = torch.full((4, 3, 2, 2), 9, dtype=torch.uint8)
     assert Preparation.of("per-channel", images)(images).abs().max() < 1e-4

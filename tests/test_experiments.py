@@ -40,7 +40,11 @@ STUDY = {
     "bare-crops-and-flips": {"flip", "random_crop"},
     "bare-lrn": {"lrn"},
     "bare-pooling-3": {"pool"},
+    "bare-twice-as-long": {"epochs"},
+    "bare-dropout-half-as-long-again": {"dropout", "epochs"},
     "bare-dropout-twice-as-long": {"dropout", "epochs"},
+    "bare-colour": {"colour"},
+    "bare-weight-decay": {"weight_decay"},
     "tanh": {"relu", "activation"},
     "without-conv3": {"conv", "relu"},
     "conv4-5x5": {"conv", "relu"},
@@ -59,8 +63,20 @@ def test_the_study_changes_one_ingredient_at_a_time():
     # Bare lacks all that can be taken away but ReLU, and conv3, without which it is another net.
     taken = {"lrn", "pool", "dropout", "flip", "random_crop", "colour", "weight_decay"}
     assert _differences(arms["everything"], arms["bare"]) == taken
-    # Twice as long means twice the epochs that bare has.
-    assert arms["bare-dropout-twice-as-long"].recipe.epochs == 2 * arms["bare"].recipe.epochs
+    # Lengths are multiples of bare's.
+    for length, factor in {"half-as-long-again": 1.5, "twice-as-long": 2}.items():
+        found = [arm for name, arm in arms.items() if name.endswith(length)]
+        assert found
+        assert all(arm.recipe.epochs == factor * arms["bare"].recipe.epochs for arm in found)
+
+
+def test_raw_pixels_change_nothing_but_the_inputs():
+    arms = EXPERIMENTS["first-weights"].arms
+    for name in ("he", "paper", "code-2012", "paper-without-biases", "pytorch"):
+        assert _differences(arms[name], arms[f"raw-{name}"]) == {"scaling"}
+        slow = arms[f"raw-rate-0.001-{name}"]
+        assert _differences(arms[f"raw-{name}"], slow) == {"learning_rate"}
+        assert (slow.recipe.learning_rate, slow.recipe.scaling) == (0.001, "centred")
 
 
 def test_pooling_is_compared_at_equal_sizes_and_nothing_is_left_out():

@@ -207,6 +207,17 @@ def test_intervals_reach_half_a_width_to_either_side_and_the_papers_figure_stand
     assert bottom > top  # the first row stands on top
 
 
+def test_pooled_intervals_stand_on_the_same_means():
+    table = INTERVALS.assign(pooled=[0.25, 1.0])
+    axis = figures.plot_intervals(table, "points").axes[0]
+    (bars,) = (c for c in axis.collections if c.get_label() == "pooled")
+    assert [segment[:, 0].tolist() for segment in bars.get_segments()] == [
+        [1.25, 1.75],
+        [-1.5, 0.5],
+    ]
+    assert [text.get_text() for text in axis.get_legend().get_texts()][-1] == "measured"
+
+
 def test_images_are_shown_under_their_labels():
     axes = DRAW["show_images"]().axes
     assert [axis.get_title() for axis in axes] == ["u", "v", "w", ""]

@@ -33,7 +33,7 @@ PLAIN = Recipe("plain", epochs=2, batch_size=4, learning_rate=0.1)
         ({"label_smoothing": 1.0}, "label_smoothing must be at least 0 and below 1"),
         ({"warmup": 0.0}, "warmup must be above 0 and below 1"),
         ({"warmup": 1.0}, "warmup must be above 0 and below 1"),
-        ({"scaling": "none"}, "scaling must be 'minus-one-to-one' or 'per-channel'"),
+        ({"scaling": "none"}, "scaling must be one of minus-one-to-one, per-channel, centred"),
         ({"crop": 0}, "crop must be a whole number of pixels, at least 1, or None"),
         ({"crop": 28, "shift": 2}, "crop and shift both move the image"),
         ({"shared_draws": 0}, "shared_draws must be a whole number of images"),
