@@ -285,6 +285,25 @@ def seeds_for(aim: float, spread: float) -> int:
 
 def interval_text(values: Iterable[float], digits: int = 2) -> str:
     """:func:`mean_interval` to print: ``"82.96 ± 0.87"``; of a single value, that value alone."""
-    mean, half_width = mean_interval(values)
+    return _text(*mean_interval(values), digits)
+
+
+def _text(mean: float, half_width: float, digits: int) -> str:
     text = f"{mean:,.{digits}f}"
     return text if math.isnan(half_width) else f"{text} ± {half_width:,.{digits}f}"
+
+
+def prediction_interval(values: Iterable[float], level: float = 0.95) -> tuple[float, float]:
+    """Mean and half-width of the interval in which one more value is to be expected.
+
+    The yardstick for a single run of somebody else's: it is as uncertain as one of ours, besides
+    our mean. Wider than :func:`mean_interval` by √(n + 1) for n values; NaN as there.
+    """
+    numbers = list(values)
+    mean, half_width = mean_interval(numbers, level)
+    return mean, half_width * (len(numbers) + 1) ** 0.5
+
+
+def prediction_text(values: Iterable[float], digits: int = 2) -> str:
+    """:func:`prediction_interval` to print, as :func:`interval_text` does."""
+    return _text(*prediction_interval(values), digits)

@@ -795,5 +795,7 @@ def test_a_channel_of_one_colour_is_no_division_by_zero():
 
 
 def test_an_unknown_scaling_is_refused(batch):
-    with pytest.raises(ValueError, match="'none' is unknown; choose 'minus-one-to-one', 'per-channel'"):
+    with pytest.raises(
+        ValueError, match="'none' is unknown; choose 'minus-one-to-one', 'per-channel'"
+    ):
         Preparation.of("none", batch)

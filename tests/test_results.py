@@ -24,6 +24,8 @@ from alexnet_course.results import (
     interval_text,
     mean_interval,
     pooled_interval,
+    prediction_interval,
+    prediction_text,
     record_path,
     recorded,
     reported,
@@ -187,6 +189,22 @@ def test_mean_interval_is_the_t_interval():
     assert width == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)  # t of 2 degrees, 97.5 %
     assert mean_interval([1, 2, 3], level=0.9)[1] == pytest.approx(2.919986 / math.sqrt(3))
     assert mean_interval(iter([5, 5, 5, 5])) == (5, 0)
+
+
+def test_the_next_value_is_less_certain_than_the_mean():
+    """One more of values of deviation 1 about their mean: 4.303 · √(1 + 1/3)."""
+    mean, width = prediction_interval([1, 2, 3])
+    assert mean == pytest.approx(2)
+    assert width == pytest.approx(4.302653 * math.sqrt(4 / 3), rel=1e-6)
+    assert prediction_text([1, 2, 3]) == "2.00 ± 4.97"
+    assert prediction_text([7.125], digits=1) == "7.1"
+
+
+def test_a_published_run_is_held_against_a_prediction():
+    """The tutorial two-conv's 65.33 and 73.26 %, against three runs of its recipe."""
+    runs = recorded("two-conv").query("arm == 'published'").groupby("seed")["test_accuracy"]
+    assert prediction_text(runs.last()) == "72.18 ± 4.35"
+    assert prediction_text(runs.max()) == "73.02 ± 5.66"
 
 
 def test_one_value_has_no_interval():
