@@ -98,8 +98,8 @@ def _choices(name: str, arms: Mapping[str, Mapping[str, Any]], **common: Any) ->
 def _first_weights(**starts: FirstWeights | None) -> dict[str, Arm]:
     """Eight narrow layers by the paper's optimiser at a constant rate, from several starts.
 
-    Once on inputs of deviation 1 and, with ``raw-`` before the name, on pixels from 0 to 255 less
-    their mean, as the paper has them (§2): those have a deviation of some 63 in CIFAR-10.
+    Once on inputs of deviation 1 and, with ``raw-`` before the name, the old starts on pixels from
+    0 to 255 less their mean, as the paper has them (§2), of a deviation of some 64 in CIFAR-10.
     """
     network = TUTORIALS["adam-augmented"].architecture.renamed("adam-augmented, half as wide")
     for name, width in {"conv1": 24, "conv2": 64, "conv3": 96, "conv4": 96, "conv5": 64}.items():
@@ -124,6 +124,7 @@ def _first_weights(**starts: FirstWeights | None) -> dict[str, Arm]:
         before + start.replace("_", "-"): Arm(network, replace(recipe, first_weights=w, **changes))
         for before, changes in inputs.items()
         for start, w in starts.items()
+        if not before or w not in (None, HE)
     }
 
 
