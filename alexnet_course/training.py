@@ -5,11 +5,13 @@ random draw of an epoch follows from the seed and the epoch's number alone, so a
 stopped goes on, from its last finished epoch, exactly as if it had never been.
 """
 
+import copy
 import hashlib
 import math
 import operator
+import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,7 @@ from alexnet_course import checkpoints
 from alexnet_course.config import plain
 from alexnet_course.data.augmentation import Draws, Preparation, colour_directions
 from alexnet_course.data.images import ImageData, Split
+from alexnet_course.identity import structure
 from alexnet_course.recipes import Recipe
 
 EVALUATION_BATCH = 500
@@ -120,10 +123,10 @@ def _autocast(device: torch.device, precision: str) -> AbstractContextManager:
     return torch.autocast(device.type, getattr(torch, precision))
 
 
-def weights_digest(network: nn.Module) -> str:
-    """SHA-256 of all weights and buffers, by name."""
+def weights_digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of all weights and buffers in a ``state_dict``, by name."""
     total = hashlib.sha256()
-    for name, tensor in network.state_dict().items():
+    for name, tensor in state.items():
         total.update(name.encode())
         total.update(tensor.detach().float().cpu().contiguous().numpy())
     return total.hexdigest()
@@ -289,13 +292,21 @@ def fit(
     of threads, the same call gives the same history, digit for digit. ``precision`` is one of
     :data:`PRECISIONS` or ``"auto"`` (:func:`best_precision`).
 
-    ``checkpoint`` names a file that is written after every epoch, all or nothing. If it is there
-    when ``fit`` is called, the run goes on after its last finished epoch; if it belongs to
-    another run, :class:`~alexnet_course.checkpoints.CheckpointError` says in what they differ.
-    ``until`` stops after that epoch; the schedule stays the one of the whole run.
+    ``checkpoint`` names a file that is written before the first epoch and after every one, all or
+    nothing. If it holds finished epochs when ``fit`` is called, the run goes on after the last of
+    them, in the precision that it began in unless another is named. The network may have its first
+    weights, or those in the file. When a run with a checkpoint is stopped, by Ctrl-C or an error,
+    the network is put back to the end of its last finished epoch, so that the same cell, run
+    again, goes on. ``until`` stops after that epoch; the schedule stays the one of the whole run.
 
-    Raises :class:`TrainingDiverged` when a loss is not finite.
+    Raises :class:`TrainingDiverged` when a loss is not finite, and
+    :class:`~alexnet_course.checkpoints.CheckpointError` for a file that can't be written, is
+    damaged, or belongs to another run; it says in what they differ.
     """
+    path = None if checkpoint is None else Path(checkpoint)
+    stored = _stored_run(path) if path and os.access(path, os.F_OK) else None
+    if stored and precision == "auto":
+        precision = stored["run"]["precision"]
     device, precision = device_and_precision(device, precision)
     if len(data.train) == 0 or len(data.held_out) == 0:
         raise ValueError(f"{data!r}: there must be images to train on and to measure with")
@@ -307,7 +318,8 @@ def fit(
 
     this_run = {
         "recipe": plain(recipe),
-        "first weights": weights_digest(network),
+        "architecture": structure(network),
+        "first weights": weights_digest(network.state_dict()),
         "seed": seed,
         "data": data.digest,
         "measured on": data.held_out_name,
@@ -316,8 +328,9 @@ def fit(
     trainer = Trainer(network, data.train, recipe, seed, device, precision)
     held_out = data.held_out.to(device)
     history = History(data.held_out_name)
-    if checkpoint is not None and Path(checkpoint).exists():
-        _resume(Path(checkpoint), this_run, network, trainer, history)
+    kept = path and _Checkpoint(path, this_run, network, trainer, history)
+    if stored:
+        kept.resume(stored)
 
     last = recipe.epochs if until is None else min(until, recipe.epochs)
     left = (last - len(history.rows)) * trainer.steps
@@ -325,7 +338,10 @@ def fit(
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         tqdm(total=left, unit="step", mininterval=1, leave=False, **quiet) as bar,
+        kept or nullcontext(),
     ):
+        if kept and left > 0:
+            kept.save()  # so that a full disk is noticed now, and not after an epoch
         for epoch in range(len(history.rows) + 1, last + 1):
             start = time.perf_counter()
             bar.set_description(f"epoch {epoch} of {recipe.epochs}")
@@ -353,18 +369,8 @@ def fit(
                 {"epoch": epoch, "step": step, "loss": batch_losses[step - 1]}
                 for step in range(PRINTED_STEP, len(losses) + 1, PRINTED_STEP)
             )
-            if checkpoint is not None:
-                checkpoints.save(
-                    Path(checkpoint),
-                    {
-                        "run": this_run,
-                        "history": history.rows,
-                        "batches": history.batches,
-                        "network": network.state_dict(),
-                        "optimiser": trainer.optimiser.state_dict(),
-                        "scaler": trainer.scaler.state_dict(),
-                    },
-                )
+            if kept:
+                kept.save()
     network.eval()
     return history
 
@@ -392,27 +398,69 @@ def _require_finite(
             )
 
 
-def _resume(
-    path: Path,
-    this_run: dict[str, Any],
-    network: nn.Module,
-    trainer: Trainer,
-    history: History,
-) -> None:
+def _stored_run(path: Path) -> dict[str, Any] | None:
+    """What the checkpoint at ``path`` holds, if an epoch of its run is finished."""
     stored = checkpoints.load(path)
     parts = {"run", "history", "batches", "network", "optimiser", "scaler"}
     if not isinstance(stored, dict) or not parts <= stored.keys():
-        raise checkpoints.CheckpointError(
-            f"{path} was not written by fit(); delete it to start anew, or name another file"
-        )
-    differing = [key for key, value in this_run.items() if stored["run"].get(key) != value]
-    if differing:
-        raise checkpoints.CheckpointError(
-            f"{path} belongs to another run: it differs in {', '.join(differing)}. Delete it to "
-            "start anew, or name another file"
-        )
-    network.load_state_dict(stored["network"])
-    trainer.optimiser.load_state_dict(stored["optimiser"])
-    trainer.scaler.load_state_dict(stored["scaler"])
-    history.rows.extend(stored["history"])
-    history.batches.extend(stored["batches"])
+        raise checkpoints.CheckpointError(f"{path} was not written by fit(); name another file")
+    return stored if stored["history"] else None
+
+
+@dataclass
+class _Checkpoint:
+    """A run and its file. When an error leaves this context, the network is put back to where it
+    was last saved, and a file without a finished epoch goes.
+    """
+
+    path: Path
+    run: dict[str, Any]
+    network: nn.Module
+    trainer: Trainer
+    history: History
+    saved: Mapping[str, Tensor] | None = None
+
+    def save(self) -> None:
+        weights = copy.deepcopy(self.network.state_dict())
+        content = {
+            "run": self.run,
+            "history": self.history.rows,
+            "batches": self.history.batches,
+            "network": weights,
+            "optimiser": self.trainer.optimiser.state_dict(),
+            "scaler": self.trainer.scaler.state_dict(),
+        }
+        checkpoints.save(self.path, content)
+        self.saved = weights
+
+    def resume(self, stored: dict[str, Any]) -> None:
+        began, weights = stored["run"], stored["network"]
+        differing = [key for key, value in self.run.items() if began.get(key) != value]
+        if "first weights" in differing and weights_digest(weights) == self.run["first weights"]:
+            differing.remove("first weights")  # this run's network, as it was left
+        if differing:
+            cure = "Name another file"
+            if "first weights" in differing:
+                cure += (
+                    ", or build the network as for that run, such as by build(…, seed=…); "
+                    f"checkpoints.load({str(self.path)!r})['network'] holds its weights"
+                )
+            raise checkpoints.CheckpointError(
+                f"{self.path} belongs to another run: it differs in {', '.join(differing)}. {cure}"
+            )
+        self.run = began
+        self.network.load_state_dict(weights)
+        self.trainer.optimiser.load_state_dict(stored["optimiser"])
+        self.trainer.scaler.load_state_dict(stored["scaler"])
+        self.history.rows.extend(stored["history"])
+        self.history.batches.extend(stored["batches"])
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        if kind is None or self.saved is None:
+            return
+        self.network.load_state_dict(self.saved)
+        if not self.history.rows:
+            self.path.unlink(missing_ok=True)

@@ -1,19 +1,25 @@
 """Checkpoints: all or nothing, no code, and a killed run that ends as if it had never been."""
 
+import io
 import json
 import os
 import pickle
+import random
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from alexnet_course import checkpoints, training
-from alexnet_course.checkpoints import CheckpointError, write_atomically
+from alexnet_course.checkpoints import CheckpointError, require_writable, write_atomically
+from alexnet_course.identity import structure
 from alexnet_course.network import build
 from alexnet_course.training import fit
 
@@ -73,6 +79,11 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):
     assert path.read_bytes() == b"new" and list(tmp_path.iterdir()) == [path]
 
 
+def sealed(payload):
+    """A file as save() writes them, but around any payload: a digest is no signature."""
+    return checkpoints._head(payload) + payload
+
+
 @pytest.mark.parametrize(
     ("dump", "trusting_load"),
     [
@@ -83,15 +94,57 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):
 def test_code_in_a_file_is_refused_and_not_run(path, tmp_path, dump, trusting_load, train):
     made = tmp_path / "made"
     path.parent.mkdir()
-    with path.open("wb") as file:
-        dump({"run": {}, "history": [], "network": Opens(made), "optimiser": {}}, file)
-    for load in (lambda: checkpoints.load(path), train):
-        with pytest.raises(CheckpointError, match=r"only tensors and plain data.*Delete it"):
-            load()
-        assert not made.exists()
-    with path.open("rb") as file:
-        trusting_load(file)
+    file = io.BytesIO()
+    dump({"run": {}, "history": [], "network": Opens(made), "optimiser": {}}, file)
+    for content, reason in (
+        (file.getvalue(), "does not begin with the SHA-256"),
+        (sealed(file.getvalue()), "only tensors and plain data"),
+    ):
+        path.write_bytes(content)
+        for load in (lambda: checkpoints.load(path), train):
+            with pytest.raises(CheckpointError, match=rf"{reason}.*Name another file"):
+                load()
+            assert not made.exists()
+    file.seek(0)
+    trusting_load(file)
     assert made.exists()  # so the trap is real
+
+
+def test_every_bit_that_changes_is_noticed(path, train, tiny_data, short):
+    """Tried on each byte of the first line and a hundred others. The error is always the same."""
+    train()
+    whole = path.read_bytes()
+    places = [*range(100), *random.Random(0).sample(range(100, len(whole)), 100)]
+    errors = set()
+    for number, place in enumerate(places):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << number % 8
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError) as error:
+            checkpoints.load(path)
+        errors.add(str(error.value))
+    with pytest.raises(CheckpointError) as error:
+        train()
+    assert errors == {str(error.value)} and str(path) in errors.pop()
+    path.write_bytes(whole)
+    assert len(checkpoints.load(path)["history"]) == 3
+
+
+def test_no_pytorch_is_accepted_that_can_be_made_to_run_code():
+    """weights_only=True could be got round before 2.6 (CVE-2025-32434) and again before 2.10
+    (CVE-2026-24747).
+    """
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
+    (floor,) = (d for d in project["project"]["dependencies"] if d.startswith("torch>="))
+    assert tuple(map(int, floor.removeprefix("torch>=").split("."))) >= (2, 10)
+
+
+def test_files_from_before_the_digest_are_refused_like_damaged_ones(path):
+    """They can't be told from damaged ones: of 200 flipped bits, torch.load accepts 200."""
+    path.parent.mkdir()
+    torch.save({"run": {}, "history": [{"epoch": 1}]}, path)
+    with pytest.raises(CheckpointError, match="does not begin with the SHA-256 of its content"):
+        checkpoints.load(path)
 
 
 @pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.99])
@@ -167,7 +220,9 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(
 ):
     train()
     written = path.read_bytes()
-    with pytest.raises(CheckpointError, match=rf"another run: it differs in {named}\. Delete it"):
+    with pytest.raises(
+        CheckpointError, match=rf"another run: it differs in {named}\. Name another file"
+    ):
         train(**change(tiny_data, short))
     assert path.read_bytes() == written
 
@@ -176,6 +231,260 @@ def test_all_differences_are_named(train):
     train()
     with pytest.raises(CheckpointError, match="differs in first weights, seed"):
         train(weights=1, seed=1)
+
+
+# Which network
+
+
+class Stranger(nn.Module):
+    """A network as learners write them: what it does with its layers stands in forward."""
+
+    def __init__(self, p=0.5, frozen=False):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 5, stride=4)
+        self.fc = nn.Linear(4 * 7 * 7, 3)
+        self.p, self.activation = p, F.relu
+        self.conv.requires_grad_(not frozen)
+
+    def forward(self, x):
+        x = F.dropout(self.activation(self.conv(x)), self.p, self.training)
+        return self.fc(x.flatten(1))
+
+
+class Tanh(Stranger):
+    def forward(self, x):
+        x = F.dropout(torch.tanh(self.conv(x)), self.p, self.training)
+        return self.fc(x.flatten(1))
+
+
+def seeded(make):
+    torch.manual_seed(0)
+    return make()
+
+
+def changed(network, **changes):
+    for name, value in changes.items():
+        setattr(network, name, value)
+    return network
+
+
+def others(tiny):
+    """Networks with the same weights as the tiny one, and as the stranger."""
+    yield (
+        build(tiny, 0),
+        [
+            build(tiny.with_activation("tanh"), 0),
+            build(tiny.replace("dropout1", p=0.3), 0),
+            build(tiny.replace("dropout1", scaled="test"), 0),
+            build(tiny.replace("pool1", mode="average"), 0),
+            build(tiny.without("dropout"), 0),
+            build(tiny.swapped("relu1", "pool1"), 0),
+            changed(build(tiny, 0), relu1=nn.Tanh()),
+        ],
+    )
+    yield (
+        seeded(Stranger),
+        [
+            seeded(Tanh),
+            seeded(partial(Stranger, p=0.3)),
+            seeded(partial(Stranger, frozen=True)),
+            changed(seeded(Stranger), activation=torch.tanh),
+            changed(seeded(Stranger), activation=lambda x: x),
+        ],
+    )
+
+
+def test_a_finished_run_of_another_network_does_not_give_its_history(
+    tiny, tiny_data, short, tmp_path
+):
+    options = {"device": "cpu", "precision": "float32", "progress": False}
+    for number, (first, others_) in enumerate(others(tiny)):
+        file = tmp_path / f"{number}.pt"
+        fit(first, tiny_data, short, checkpoint=file, **options)
+        written = file.read_bytes()
+        for other in others_:
+            with pytest.raises(CheckpointError, match=r"differs in architecture\. Name another"):
+                fit(other, tiny_data, short, checkpoint=file, **options)
+        assert file.read_bytes() == written
+
+
+def test_a_network_is_itself_however_it_was_made_and_called(tiny):
+    first = seeded(Stranger)
+    assert structure(first) == structure(seeded(Stranger).eval())
+    assert structure(build(tiny, 0)) == structure(build(tiny.renamed("other"), 1))
+    # The same cell run again makes a class anew, and so does another kernel.
+    cell = "class Net(nn.Linear):\n    def forward(self, x):\n        return x in {'a', 'b', 'c'}"
+    again = f"\n# {{now a comment}}\n\n{cell}"
+    made = []
+    for source in (cell, again):
+        names = {"nn": nn, "__name__": "__main__"}
+        exec(source, names)
+        made.append(structure(names["Net"](2, 2)))
+    script = f"from torch import nn\nfrom alexnet_course.identity import structure\n{cell}\n"
+    script += "print(structure(Net(2, 2)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert {*made, done.stdout.strip()} == {made[0]}, done.stderr
+
+
+# The same cell, run again
+
+
+@pytest.fixture
+def stopped(monkeypatch):
+    """Makes the optimiser's n-th step from now the last: Ctrl-C in the middle of an epoch."""
+
+    def stop_at(step, error=KeyboardInterrupt):
+        real, taken = torch.optim.SGD.step, []
+
+        def counted(self, *arguments):
+            taken.append(1)
+            if len(taken) == step:
+                monkeypatch.setattr(torch.optim.SGD, "step", real)
+                raise error
+            return real(self, *arguments)
+
+        monkeypatch.setattr(torch.optim.SGD, "step", counted)
+
+    return stop_at
+
+
+@pytest.mark.parametrize("step", [1, 3, 5, 7, 12])  # of four in an epoch
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("out of memory")])
+def test_a_cell_that_was_interrupted_goes_on_when_it_is_run_again(
+    path, tiny, tiny_data, short, stopped, step, error
+):
+    """The network object is the same, as in a notebook where it was built in a cell before."""
+    options = {"device": "cpu", "precision": "float32", "progress": False}
+    unbroken, network = build(tiny, seed=1), build(tiny, seed=1)
+    history = fit(unbroken, tiny_data, short, **options)
+    stopped(step, error)
+    with pytest.raises(type(error) if isinstance(error, Exception) else error):
+        fit(network, tiny_data, short, checkpoint=path, **options)
+    finished = (step - 1) // 4
+    assert path.exists() == (finished > 0)
+    assert same(fit(network, tiny_data, short, checkpoint=path, **options), history)
+    for name, weights in unbroken.state_dict().items():
+        assert torch.equal(weights, network.state_dict()[name]), name
+    again = fit(network, tiny_data, short, checkpoint=path, **options)  # finished: history alone
+    assert same(again, history)
+
+
+def test_a_run_taken_further_with_the_same_network_goes_on(path, tiny, tiny_data, short):
+    options = {"device": "cpu", "precision": "float32", "progress": False}
+    network = build(tiny, seed=1)
+    fit(network, tiny_data, short, checkpoint=path, until=1, **options)
+    history = fit(network, tiny_data, short, checkpoint=path, **options)
+    assert same(history, fit(build(tiny, seed=1), tiny_data, short, **options))
+
+
+def test_a_network_of_other_first_weights_is_told_how_to_go_on(path, train, tiny, tiny_data, short):
+    """A finished run of another seed never gives its history; nothing is deleted; and there is a
+    way on for who built without a seed.
+    """
+    whole = train()
+    train(checkpoint=path.with_name("part.pt"), until=1)
+    path = path.with_name("part.pt")
+    with pytest.raises(CheckpointError) as error:
+        train(weights=7, checkpoint=path)
+    assert "differs in first weights. Name another file, or build" in str(error.value)
+    assert "build(…, seed=…)" in str(error.value) and "elete" not in str(error.value)
+    network = build(tiny)
+    network.load_state_dict(checkpoints.load(path)["network"])
+    options = {"device": "cpu", "precision": "float32", "progress": False}
+    assert same(fit(network, tiny_data, short, checkpoint=path, **options), whole)
+
+
+def test_a_checkpoint_without_a_finished_epoch_is_in_nobodys_way(path, train, short, monkeypatch):
+    """A kill in the first epoch leaves one: whatever is run next begins, and writes over it."""
+    with monkeypatch.context() as killed:
+        killed.setattr(training._Checkpoint, "__exit__", lambda *_: None)
+        killed.setattr(training, "evaluate", None)
+        with pytest.raises(TypeError):
+            train()
+    assert checkpoints.load(path)["history"] == []
+    other = replace(short, learning_rate=0.03)
+    assert same(train(recipe=other), train(recipe=other, checkpoint=None))
+
+
+def test_automatic_precision_is_the_one_that_the_run_began_in(path, train, monkeypatch):
+    """As after Colab gave another device, whose own choice would be another."""
+    monkeypatch.setattr(training, "best_precision", lambda device: "bfloat16")
+    whole = train(precision="bfloat16", checkpoint=None)
+    train(precision="auto", until=1)
+    monkeypatch.setattr(training, "best_precision", lambda device: "float32")
+    assert same(train(precision="auto"), whole)
+
+
+# Disks and folders
+
+
+def unwritable(kind, tmp_path, monkeypatch):
+    if kind == "a file for a folder":
+        (tmp_path / "file").touch()
+        return tmp_path / "file" / "run.pt"
+    if kind == "a folder for a file":
+        (tmp_path / "run.pt").mkdir()
+    else:
+        monkeypatch.setattr(os, "fsync", fail_when_full)
+    return tmp_path / "run.pt"
+
+
+def fail_when_full(_):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("kind", ["a file for a folder", "a folder for a file", "a full disk"])
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_the_first_epoch(
+    kind, tmp_path, train, monkeypatch
+):
+    path = unwritable(kind, tmp_path, monkeypatch)
+    monkeypatch.setattr(training.Trainer, "epoch", None)
+    with pytest.raises(
+        CheckpointError, match=r"run\.pt (can't be written|is no checkpoint)"
+    ) as error:
+        train(checkpoint=path)
+    assert "another" in str(error.value) and not list(tmp_path.rglob("*.part"))
+
+
+def test_a_disk_that_fills_up_during_a_run_costs_one_epoch(path, train, tiny, tiny_data, short):
+    options = {"device": "cpu", "precision": "float32", "progress": False}
+    network = build(tiny, seed=0)
+    evaluate, calls = training.evaluate, []
+
+    with pytest.MonkeyPatch.context() as patch:
+
+        def full_in_the_second_epoch(*arguments):
+            calls.append(1)
+            if len(calls) == 2:
+                patch.setattr(os, "fsync", fail_when_full)
+            return evaluate(*arguments)
+
+        patch.setattr(training, "evaluate", full_in_the_second_epoch)
+        with pytest.raises(CheckpointError, match=r"run\.pt can't be written \(No space left"):
+            fit(network, tiny_data, short, checkpoint=path, **options)
+    assert len(checkpoints.load(path)["history"]) == 1
+    whole = train(checkpoint=None)
+    assert same(fit(network, tiny_data, short, checkpoint=path, **options), whole)
+
+
+def test_a_folder_is_tried_before_hours_are_spent(tmp_path):
+    require_writable(tmp_path / "new" / "newer")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match=r"file/new can't be written into.*name another folder"):
+        require_writable(tmp_path / "file" / "new")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not say which processes live")
+def test_parts_that_no_living_process_owns_are_removed(tmp_path):
+    path = tmp_path / "run [1].pt"
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    kept = [f"{path.name}.{os.getppid()}.part", f"other.pt.{dead.pid}.part", f"{path.name}.x.part"]
+    for name in (*kept, f"{path.name}.{dead.pid}.part"):
+        (tmp_path / name).touch()
+    write_atomically(path, lambda file: file.write(b"new"))
+    assert {entry.name for entry in tmp_path.iterdir()} == {path.name, *kept}
 
 
 # Runs in a fresh interpreter, which forks one process for each attempt.
