@@ -16,10 +16,10 @@ from typing import Any
 import torch
 
 from alexnet_course.arithmetic import training_operations
-from alexnet_course.checkpoints import write_atomically
+from alexnet_course.checkpoints import require_writable, write_atomically
 from alexnet_course.data import ImageData, image_data
 from alexnet_course.network import build
-from alexnet_course.provenance import RECORDED, environment
+from alexnet_course.provenance import RECORDED, environment, sealed
 from alexnet_course.recipes import TRAINED_WELL
 from alexnet_course.results import mean_interval
 from alexnet_course.training import Trainer, device_and_precision
@@ -257,6 +257,7 @@ def run_benchmark(
 ) -> None:
     """Measure, print and store each tutorial's network, in ``<folder>/benchmark/``."""
     device, precision = device_and_precision(precision=precision)
+    require_writable(folder / "benchmark")
     images = {of: image_data(of) for of in {tutorial(name).data for name in names}}
     for name in names:
         record = environment(device.type, precision)
@@ -278,6 +279,6 @@ def recorded_benchmarks(folder: Path = RECORDED) -> list[dict[str, Any]]:
 
 def store(path: Path, record: dict[str, Any]) -> None:
     """Write a record as JSON, all or nothing, and say where."""
-    content = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    content = json.dumps(sealed(record), indent=1, ensure_ascii=False) + "\n"
     write_atomically(path, lambda file: file.write(content.encode()))
     print(f"stored in {path}")

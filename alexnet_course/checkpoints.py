@@ -54,8 +54,8 @@ def _is_alive(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):
-        return True
+    except (PermissionError, OverflowError):
+        pass
     return True
 
 

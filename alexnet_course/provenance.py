@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from alexnet_course.config import digest
+
 RECORDED = Path(__file__).parent / "recorded"
 
 
@@ -22,6 +24,11 @@ def environment(device: str, precision: str) -> dict[str, Any]:
         "precision": precision,
         "versions": {"python": platform.python_version()} | {p: version(p) for p in packages},
     }
+
+
+def sealed(record: dict[str, Any]) -> dict[str, Any]:
+    """``record`` with a digest of all that it says: a change that nobody meant is noticed by it."""
+    return record | {"record_digest": digest(record)}
 
 
 def hardware(device: str) -> str:
@@ -42,11 +49,23 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    """The commit of the code that runs, marked where files differ from it."""
+    """The commit of the code that runs, marked where files differ from it or a Python file is new.
+
+    A repository in which the package is merely installed says nothing about its code.
+    """
+    here = Path(__file__)
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(here.parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40"]
-        return subprocess.run(
-            [*git, "--dirty=, with changes"], capture_output=True, text=True, check=True
-        ).stdout.strip()
+        git("ls-files", "--error-unmatch", here.name)  # fails where it is not tracked
+        if git("rev-parse", "--show-prefix") != f"{here.parent.name}/":
+            return "unknown (run from another repository)"
+        commit = git("rev-parse", "HEAD")
+        states = git("status", "--porcelain", "--untracked-files=all", ":/").splitlines()
     except (OSError, subprocess.CalledProcessError):
         return "unknown (not run from a git checkout)"
+    new = [state.rstrip('"').endswith(".py") for state in states if state.startswith("??")]
+    return f"{commit}, with changes" if any(new) or len(states) > len(new) else commit

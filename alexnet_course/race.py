@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from alexnet_course.benchmark import images_per_second, recorded_benchmarks, store, warm_up
+from alexnet_course.checkpoints import require_writable
 from alexnet_course.config import look_up
 from alexnet_course.data import image_data
 from alexnet_course.data.folders import cache_folder
@@ -40,6 +41,7 @@ def run_race(
     """
     trial = look_up(races(), name, "race")
     chosen = tutorial(name)
+    require_writable(folder / "race")
     device, precision = device_and_precision(precision=precision)
     place = _runs_folder(trial, folder, hardware(device.type), precision)
     train = image_data(chosen.data, quiet=True).train

@@ -2,10 +2,12 @@
 
 ``python -m alexnet_course experiment NAME`` runs what is not recorded yet. A record is two files
 in ``alexnet_course/recorded/<experiment>/``: ``<arm>-seed<k>.csv``, the history, and ``.json``,
-the manifest (command, commit, versions, device, seconds, digests of data and settings).
+the manifest (command, commit, versions, device, seconds, digests of data, settings and tables).
 """
 
+import hashlib
 import json
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,17 +15,18 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from alexnet_course.arithmetic import training_operations
-from alexnet_course.checkpoints import write_atomically
+from alexnet_course.checkpoints import require_writable, write_atomically
 from alexnet_course.config import digest, look_up, plain
 from alexnet_course.data import DataError, ImageData, image_data
 from alexnet_course.data.folders import cache_folder
 from alexnet_course.experiments import Experiment
 from alexnet_course.measures import MEASURES, measure_all
 from alexnet_course.network import build
-from alexnet_course.provenance import RECORDED, environment
-from alexnet_course.results import record_path, recorded_epochs
+from alexnet_course.provenance import RECORDED, environment, sealed
+from alexnet_course.results import manifests, record_path, recorded_epochs
 from alexnet_course.training import TrainingDiverged, device_and_precision, fit
 
 
@@ -37,10 +40,15 @@ def run(
 ) -> None:
     """Run and record every arm × seed that has no record yet. Stopped, it goes on where it was.
 
-    ``until`` ends each run after that epoch of its recipe; what there is by then is recorded, and
-    a later call goes on from there. After each run the time left is estimated, from the operations
-    of those to come. A run that diverges is recorded with the epochs before that, and the reason
-    as ``diverged`` in its manifest. Refuses the stand-in: what is recorded is recorded on CIFAR-10.
+    ``precision="auto"`` is that of the experiment's records, the best of this device where there
+    are none yet. ``until`` ends each run after that epoch of its recipe; what there is by then is
+    recorded, and a later call goes on from there. After each run the time left is estimated, from
+    the operations of those to come. A run that diverges is recorded with the epochs before that,
+    and the reason as ``diverged`` in its manifest. Refuses the stand-in: what is recorded is
+    recorded on CIFAR-10.
+
+    Raises :class:`ValueError` where records of several precisions leave ``"auto"`` open, and
+    :class:`OSError` for a folder that can't be written into, before anything runs.
     """
     names, images = _names_and_images(chosen, arms)
     for measure in {measure for name in names for measure in chosen.arms[name].measures}:
@@ -52,8 +60,6 @@ def run(
                 "ALEXNET_COURSE_CIFAR10 to a folder of its images, or connect to a network"
             )
     held_by_arm = _images_by_arm(chosen, names, images)
-    device, precision = device_and_precision(precision=precision)
-    about = environment(device.type, precision)
     jobs = [(name, seed) for seed in (seeds or chosen.seeds) for name in names]
     waiting = []
     for number, (name, seed) in enumerate(jobs, start=1):
@@ -66,12 +72,18 @@ def run(
             count = len(held_by_arm[name].train)
             work = training_operations(chosen.arms[name].architecture) * count * wanted
             waiting.append((label, name, seed, wanted, work))
+    if not waiting:
+        return
+    require_writable(folder / chosen.name)
+    device, precision = _as_recorded(chosen.name, folder, precision)
+    about = environment(device.type, precision)
     work_done = seconds_done = 0.0
     for position, (label, name, seed, wanted, work) in enumerate(waiting):
         print(f"{label}: {wanted} epochs on {device}, {precision}", flush=True)
         arm, held = chosen.arms[name], held_by_arm[name]
         settings = digest(arm)
-        kept = cache_folder() / "runs" / f"{chosen.name}-{name}-seed{seed}-{settings[:12]}.pt"
+        run_name = f"{chosen.name}-{name}-seed{seed}-{settings[:12]}-{precision}"
+        kept = cache_folder() / "runs" / f"{run_name}.pt"
         network = build(arm.architecture, seed, arm.recipe.first_weights)
         diverged = None
         try:
@@ -87,6 +99,10 @@ def run(
             )
         except TrainingDiverged as error:  # that is a result too, and the others are to be run
             history, diverged = error.history, str(error)
+        contents = {"csv": history.frame}
+        if history.batches:
+            contents["batches.csv"] = pd.DataFrame(history.batches)
+        contents = {kind: _csv(table) for kind, table in contents.items()}
         manifest = {
             "experiment": chosen.name,
             "arm": name,
@@ -100,6 +116,7 @@ def run(
             "train_images": len(held.train),
             "data_digest": held.digest,
             "config_digest": settings,
+            "csv_digests": {k: hashlib.sha256(v).hexdigest() for k, v in contents.items()},
             "config": plain(arm),
         }
         if diverged:
@@ -107,16 +124,11 @@ def run(
         finished = len(history.rows) == arm.recipe.epochs
         if finished and arm.measures:
             manifest["measures"] = measure_all(arm.measures, network, held, arm.recipe, device)
-        contents = {"csv": history.frame}
-        if history.batches:
-            contents["batches.csv"] = pd.DataFrame(history.batches)
-        contents = {
-            k: table.to_csv(index=False, float_format="%.6g") for k, table in contents.items()
-        }
-        contents["json"] = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(sealed(manifest), indent=1, ensure_ascii=False) + "\n"
+        contents["json"] = text.encode()
         for kind, content in contents.items():
             path = record_path(chosen.name, name, seed, kind, folder)
-            write_atomically(path, lambda file, content=content: file.write(content.encode()))
+            write_atomically(path, lambda file, content=content: file.write(content))
         if finished or diverged:
             kept.unlink(missing_ok=True)
         work_done, seconds_done = work_done + work, seconds_done + manifest["seconds"]
@@ -200,6 +212,37 @@ def _images_by_arm(
 
     arms = {name: chosen.arms[name] for name in names}
     return {name: part(arm.data, arm.measured_on, arm.per_class) for name, arm in arms.items()}
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    return table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
+
+
+def _as_recorded(name: str, folder: Path, precision: str) -> tuple[torch.device, str]:
+    """The device, and the precision asked for; of ``"auto"``, the one in which ``name``'s records
+    in ``folder`` were made. What differs from theirs is said loudly.
+    """
+    try:
+        made = {(m["device"], m["precision"]) for m in manifests(name, folder)}
+    except FileNotFoundError:
+        return device_and_precision(precision=precision)
+    precisions = sorted({theirs for _, theirs in made})
+    if precision == "auto" and len(precisions) > 1:
+        raise ValueError(
+            f"{name} is recorded in {' and '.join(precisions)}: choose one with --precision; runs "
+            "that are to be compared should share it"
+        )
+    device, precision = device_and_precision(
+        precision=precisions[0] if precision == "auto" else precision
+    )
+    if made != {(device.type, precision)}:
+        theirs = ", ".join(f"on {kind} in {numbers}" for kind, numbers in sorted(made))
+        warnings.warn(
+            f"{name} is recorded {theirs}; what is run now, on {device.type} in {precision}, is "
+            "not made alike",
+            stacklevel=3,
+        )
+    return device, precision
 
 
 def _duration(seconds: float) -> str:

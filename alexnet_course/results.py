@@ -2,7 +2,11 @@
 
 import json
 import math
+import re
+import warnings
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,16 +37,19 @@ def recorded_epochs(manifest: Path) -> int:
 def recorded(name: str, folder: Path = RECORDED) -> pd.DataFrame:
     """All recorded histories of an experiment in one table, with ``arm`` and ``seed`` in front.
 
+    How each run was made goes with the table (``attrs``), and :func:`gains` looks at it.
+
     Raises :class:`FileNotFoundError` when nothing is recorded under that name.
     """
     tables = []
-    for manifest in manifests(name, folder):
+    runs = manifests(name, folder)
+    for manifest in runs:
         path = record_path(name, manifest["arm"], manifest["seed"], "csv", folder)
         table = pd.read_csv(path)
         table.insert(0, "arm", manifest["arm"])
         table.insert(1, "seed", manifest["seed"])
         tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    return _with_making(pd.concat(tables, ignore_index=True), runs)
 
 
 def manifests(name: str, folder: Path = RECORDED) -> list[dict[str, Any]]:
@@ -61,11 +68,49 @@ def manifests(name: str, folder: Path = RECORDED) -> list[dict[str, Any]]:
 
 def measured(name: str, measure: str, folder: Path = RECORDED) -> pd.DataFrame:
     """What ``measure`` gave at the end of each run: columns ``arm``, ``seed`` and its numbers."""
-    return pd.DataFrame(
+    runs = manifests(name, folder)
+    table = pd.DataFrame(
         {"arm": manifest["arm"], "seed": manifest["seed"], **manifest["measures"][measure]}
-        for manifest in manifests(name, folder)
+        for manifest in runs
         if measure in manifest.get("measures", {})
     )
+    return _with_making(table, runs)
+
+
+def _with_making(table: pd.DataFrame, runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """``table`` with what :func:`making` says of each run, by arm and seed."""
+    table.attrs["making"] = {f"{m['arm']}, seed {m['seed']}": making(m) for m in runs}
+    return table
+
+
+def making(manifest: Mapping[str, Any]) -> str:
+    """By what a run's numbers can differ from those of another run of the same settings and seed.
+
+    That is its precision, its kind of device, its version of PyTorch and, where its code was not
+    that of a commit, the code. The commits of one project are alike in this: its tests compare
+    settings and random draws, and each record's settings with the code.
+    """
+    torch, code = manifest.get("versions", {}).get("torch"), manifest.get("commit", "")
+    text = f"{manifest.get('precision')} on {manifest.get('device')} by PyTorch {torch}"
+    return text if re.fullmatch("[0-9a-f]{40}", code) else f"{text}, code {code}"
+
+
+def _warn_of_mixing(
+    what: str, table: pd.DataFrame, arms: Iterable[str], seeds: Iterable[int]
+) -> None:
+    """Warn the caller of the function that compares these runs where they were not made alike."""
+    making_of = table.attrs.get("making", {})
+    alike = defaultdict(list)
+    for run in (f"{arm}, seed {seed}" for arm, seed in product(arms, seeds)):
+        if run in making_of:
+            alike[making_of[run]].append(run)
+    if len(alike) > 1:
+        told = "; ".join(f"{_first_of(names)}: {made}" for made, names in alike.items())
+        warnings.warn(f"{what} compares runs that were not made alike. {told}", stacklevel=3)
+
+
+def _first_of(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def recorded_table(names: Iterable[str] | None = None, folder: Path = RECORDED) -> pd.DataFrame:
@@ -74,7 +119,8 @@ def recorded_table(names: Iterable[str] | None = None, folder: Path = RECORDED) 
     ``accuracy`` is the mean over the seeds after each run's last recorded epoch, in per cent on
     the images in ``measured_on``; ``half_width`` that of its 95 % t-interval (NaN for one seed);
     ``epochs`` those run, less the one in which a run diverged, and, in ``of``, those of the recipe;
-    ``seconds`` the mean for a run.
+    ``seconds`` the mean for a run. Warns where the runs of an arm were not made alike
+    (:func:`making`).
     """
     rows = []
     for name in names or [n for n in EXPERIMENTS if (folder / n).is_dir()]:
@@ -82,6 +128,7 @@ def recorded_table(names: Iterable[str] | None = None, folder: Path = RECORDED) 
         runs = pd.DataFrame(manifests(name, folder))
         for arm, group in runs.groupby("arm", sort=False):
             measured_on = group["measured_on"].iloc[0]
+            _warn_of_mixing(f"the mean of {name}, {arm}", table, [arm], group["seed"])
             of_arm = table[table["arm"] == arm]
             last = of_arm.groupby("seed").last()
             accuracy, half_width = mean_interval(last[f"{measured_on}_accuracy"])
@@ -138,7 +185,7 @@ def final_results(*names: str, folder: Path = RECORDED) -> pd.DataFrame:
             "gap": seen["accuracy"] - last["test_accuracy"],
         }
         tables.append(pd.DataFrame(columns))
-    return pd.concat(tables)
+    return _with_making(pd.concat(tables), [m for name in names for m in manifests(name, folder)])
 
 
 def gains(
@@ -148,7 +195,7 @@ def gains(
 
     ``runs`` is what :func:`recorded` or :func:`final_results` gives. A row for each arm: ``mean``
     of the differences, ``half_width`` of its 95 % t-interval (NaN for one seed) and ``seeds``, how
-    many both have.
+    many both have. Warns of pairs that were not made alike (:func:`making`).
     """
     return gains_of_pairs(runs, {arm: (arm, over) for arm in arms}, column)
 
@@ -169,6 +216,7 @@ def gains_of_pairs(
         differences = (
             look_up(last, arm, "recorded arm") - look_up(last, over, "recorded arm")
         ).dropna()
+        _warn_of_mixing(f"the gain {label!r}", runs, (arm, over), differences.index)
         mean, half_width = mean_interval(differences)
         rows[label] = {"mean": mean, "half_width": half_width, "seeds": len(differences)}
         if pooled:
@@ -211,10 +259,12 @@ def two_way(runs: pd.DataFrame, column: str = "test_accuracy") -> TwoWay:
 
     It takes a run for the sum of an arm's effect, a seed's effect that all arms share, and chance
     of one spread for all. ``runs`` as in :func:`gains`; arms that lack a seed are left out.
+    Warns where the runs were not made alike (:func:`making`).
     """
     from scipy import stats
 
     table = _arms_by_seeds(runs, column)
+    _warn_of_mixing("this analysis of variance", runs, table.index, table.columns)
     arms, seeds = table.shape
     left_over = table.sub(table.mean(axis=1), axis=0)
     seed_means = left_over.mean()

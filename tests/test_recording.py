@@ -1,5 +1,8 @@
 """Running experiments: recorded, stopped, taken further, rehearsed."""
 
+import hashlib
+import json
+import warnings
 from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
@@ -11,15 +14,20 @@ import torch
 import alexnet_course.data
 from alexnet_course import recording, training
 from alexnet_course.__main__ import main
+from alexnet_course.benchmark import run_benchmark
 from alexnet_course.config import digest
 from alexnet_course.data import DataError
 from alexnet_course.data.folders import cache_folder
 from alexnet_course.experiments import EXPERIMENTS, Arm, Experiment, experiment
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED
+from alexnet_course.race import run_race
 from alexnet_course.recipes import Recipe
 from alexnet_course.recording import rehearse, run
 from alexnet_course.results import (
+    final_results,
+    gains,
+    gains_of_pairs,
     manifests,
     mean_interval,
     measured,
@@ -27,6 +35,7 @@ from alexnet_course.results import (
     recorded,
     recorded_table,
     reported,
+    two_way,
 )
 
 
@@ -371,3 +380,124 @@ def test_a_run_may_be_recorded_part_way_and_taken_further(data, record, evaluati
 def test_images_that_nobody_knows_are_refused():
     with pytest.raises(KeyError, match="no image set 'MNIST'; choose one of CIFAR-10, drawn faces"):
         alexnet_course.data.image_data("MNIST")
+
+
+def test_a_manifest_holds_digests_of_its_tables_and_of_itself(data, record, monkeypatch):
+    monkeypatch.setattr(training, "PRINTED_STEP", 2)  # so that there are losses of batches, too
+    folder = record(arms=["rate-0.05"], seeds=[0]) / "small"
+    manifest = json.loads((folder / "rate-0.05-seed0.json").read_text())
+    assert manifest["csv_digests"] == {
+        kind: hashlib.sha256((folder / f"rate-0.05-seed0.{kind}").read_bytes()).hexdigest()
+        for kind in ("csv", "batches.csv")
+    }
+    assert list(manifest)[-1] == "record_digest"
+    assert manifest.pop("record_digest") == digest(manifest)
+
+
+def test_a_folder_that_cannot_be_written_into_is_refused_before_anything_runs(
+    data, small, tmp_path, evaluations
+):
+    folder = tmp_path / "file"
+    folder.touch()
+    for name, begin in (
+        ("small", lambda: run(small, folder=folder, precision="float32")),
+        ("race", lambda: run_race("two-conv", folder=folder)),
+        ("benchmark", lambda: run_benchmark(["two-conv"], folder=folder)),
+    ):
+        with pytest.raises(OSError, match=f"file/{name} can't be written into .*another folder"):
+            begin()
+    assert evaluations[1] == []
+
+
+# Precision, device and code
+
+
+def test_an_added_arm_is_run_in_the_precision_of_its_partners(data, small, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "best_precision", lambda device: "bfloat16")
+    run(small, arms=["rate-0.01"], seeds=[0], folder=tmp_path / "auto")
+    run(small, arms=["rate-0.05"], folder=tmp_path, precision="float32")
+    with warnings.catch_warnings(action="error"):
+        run(small, folder=tmp_path)
+    assert {m["precision"] for m in manifests("small", tmp_path / "auto")} == {"bfloat16"}
+    assert [m["precision"] for m in manifests("small", tmp_path)] == ["float32"] * 4
+
+
+def test_an_added_arm_that_is_not_made_like_its_partners_is_told_of(data, small, tmp_path):
+    options = {"folder": tmp_path, "seeds": [0]}
+    run(small, arms=["rate-0.05"], precision="float32", **options)
+    with pytest.warns(UserWarning, match="small is recorded on cpu in float32; what is run now.*b"):
+        run(small, arms=["rate-0.01"], precision="bfloat16", **options)
+    with pytest.raises(ValueError, match="in bfloat16 and float32: choose one with --precision"):
+        run(small, folder=tmp_path)
+    run(small, **options)  # nothing is left to run, so nothing is asked
+
+
+def test_a_run_that_was_stopped_does_not_meddle_with_one_of_another_precision(
+    data, record, small, evaluations, tmp_path
+):
+    evaluations[0].stop_at = 2
+    with pytest.raises(KeyboardInterrupt):
+        record(arms=["rate-0.05"], seeds=[0])
+    run(small, arms=["rate-0.05"], seeds=[0], folder=tmp_path / "other", precision="bfloat16")
+    record(arms=["rate-0.05"], seeds=[0])
+    assert len(evaluations[1]) == 2 + 2 + 1
+
+
+@pytest.fixture
+def mixed(data, tiny, tmp_path):
+    """Two arms and two seeds; gives a function that changes the manifest of one of the runs."""
+    arms = {
+        name: Arm(tiny, recipe(rate), measures=("training-images",))
+        for name, rate in (("low", 0.01), ("high", 0.05))
+    }
+    run(Experiment("small", "?", arms, seeds=(0, 1)), folder=tmp_path, precision="float32")
+    for path in (tmp_path / "small").glob("*.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"commit": "a" * 40}))
+
+    def change(arm, seed, **changes):
+        path = record_path("small", arm, seed, "json", tmp_path)
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+        return tmp_path
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("changes", "made"),
+    [
+        ({"precision": "bfloat16"}, "bfloat16 on cpu by PyTorch"),
+        ({"device": "cuda"}, "float32 on cuda by PyTorch"),
+        ({"versions": {"torch": "2.10.0"}}, "float32 on cpu by PyTorch 2.10.0$"),
+        ({"commit": "a" * 40 + ", with changes"}, "code a{40}, with changes$"),
+        ({"commit": "unknown (not run from a git checkout)"}, "code unknown"),
+    ],
+)
+def test_comparing_runs_that_were_not_made_alike_is_warned_of(mixed, changes, made):
+    folder = mixed("high", 1, **changes)
+    for runs, column in (
+        (recorded("small", folder), "test_accuracy"),
+        (recorded("small", folder).query("epoch == 2").set_index(["arm", "seed"]), "test_loss"),
+        (final_results("small", folder=folder), "gap"),
+        (measured("small", "training-images", folder), "loss"),
+    ):
+        with pytest.warns(UserWarning, match=f"not made alike.* high, seed 1: .*{made}") as caught:
+            gains(runs, "low", ["high"], column)
+        assert len(caught) == 1
+        with pytest.warns(UserWarning, match=r"'x' compares .* low, seed 0 and 2 more: "):
+            gains_of_pairs(runs, {"x": ("low", "high")}, column)
+    with pytest.warns(UserWarning, match=r"variance compares .* seed 0 and 2 more: "):
+        two_way(recorded("small", folder), "test_loss")
+    with pytest.warns(UserWarning, match=f"mean of small, high compares .* high, seed 1: .*{made}"):
+        recorded_table(["small"], folder)
+
+
+def test_nothing_is_said_where_runs_were_made_alike_or_are_not_compared(mixed):
+    folder = mixed("high", 1, commit="b" * 40)  # a later commit, whose settings are the same
+    with warnings.catch_warnings(action="error"):
+        table = recorded("small", folder)
+        gains(table, "low", ["high"])
+        final_results("small", folder=folder)
+        recorded_table(["small"], folder)
+        folder = mixed("high", 1, precision="bfloat16")
+        one = recorded("small", folder).query("arm == 'low'")
+        gains(one, "low", ["low"])
