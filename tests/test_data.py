@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import json
 import os
 import pickle
 import shutil
@@ -24,10 +25,12 @@ from alexnet_course.__main__ import main
 from alexnet_course.data import DataError, ImageData, Preparation, Split, cifar10, export_folders
 from alexnet_course.data.augmentation import Draws, colour_directions, shift
 from alexnet_course.data.folders import load_folders
+from alexnet_course.provenance import RECORDED
 
 # `alexnet_course.data.cifar10` is the function; this is the module that it stands in.
 source = importlib.import_module("alexnet_course.data.cifar10")
 
+DIGEST = source.DIGEST  # before it is made that of the small one
 TRAIN, TEST = 3, 2  # images a class in the small CIFAR-10 made here
 NOWHERE = "http://127.0.0.1:9/cifar-10-python.tar.gz"  # refuses at once
 
@@ -50,8 +53,11 @@ def pictures():
 
 
 @pytest.fixture(autouse=True)
-def small_world(monkeypatch, tmp_path):
+def small_world(pictures, monkeypatch, tmp_path):
     """A CIFAR-10 of 50 images, a stand-in of 40, no network, and a folder to work in."""
+    parts = [Split.in_canonical_order(*part) for part in pictures]
+    whole = ImageData("", source.CLASSES, *parts, held_out_name="test", source="made for a test")
+    monkeypatch.setattr(source, "DIGEST", whole.digest)
     monkeypatch.setattr(source, "COUNTS", (TRAIN, TEST))
     draw = source.standin.make_standin
     monkeypatch.setattr(source.standin, "make_standin", lambda seed: draw(seed, 20, 20))
@@ -385,7 +391,59 @@ def test_the_command_line_gives_the_sentence(monkeypatch, capsys):
     assert said.err.startswith("error: ALEXNET_COURSE_CIFAR10 is 'gone'") and said.out == ""
 
 
+@pytest.mark.parametrize("change", ["a pixel", "two labels"])
+def test_other_images_than_those_of_cifar10_are_refused(named, change):
+    cat, dog = (named / "train" / name / "0.png" for name in ("cat", "dog"))
+    if change == "a pixel":
+        with Image.open(cat) as image:
+            image.putpixel((3, 4), tuple(255 - value for value in image.getpixel((3, 4))))
+            image.save(cat)
+    else:
+        for source_path, target in ((cat, "kept"), (dog, cat), (Path("kept"), dog)):
+            source_path.rename(target)
+    for _ in range(2):  # decoded, then from the cache
+        with pytest.raises(DataError, match=r"CIFAR10 is '.*folders', .*not those of CIFAR-10"):
+            cifar10()
+
+
+def test_the_digest_of_cifar10_is_that_of_every_record():
+    manifests = [json.loads(path.read_text()) for path in RECORDED.glob("*/*-seed*.json")]
+    assert {m["data_digest"] for m in manifests if m["data"] == "CIFAR-10"} == {DIGEST}
+
+
 # Class folders: the cache, and writing them
+
+
+def test_home_may_be_written_as_a_tilde(folders, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ALEXNET_COURSE_CACHE", "~/kept")
+    monkeypatch.setenv("ALEXNET_COURSE_CIFAR10", f"~/{folders.name}")
+    assert export_folders(cifar10(), "~/out") == 50
+    assert len(list((tmp_path / "kept").glob("*.npz"))) == 1
+    assert len(list((tmp_path / "out").glob("*/*/*.png"))) == 50
+    assert not Path("~").exists()
+
+
+@pytest.mark.parametrize("variable", ["ALEXNET_COURSE_CACHE", "ALEXNET_COURSE_CIFAR10"])
+def test_a_home_that_is_not_known_is_named(folders, monkeypatch, variable):
+    monkeypatch.setenv("ALEXNET_COURSE_CIFAR10", str(folders))
+    monkeypatch.setenv(variable, "~no-such-user/data")
+    with pytest.raises(DataError, match=r"^~no-such-user/data: no home folder is known"):
+        cifar10()
+
+
+@pytest.mark.parametrize("kind", ["folders", "torchvision"])
+def test_no_home_is_needed(folders, batches, pictures, monkeypatch, tmp_path, kind):
+    monkeypatch.delenv("ALEXNET_COURSE_CACHE")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # KeyError: an unknown user
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    if kind == "folders":
+        monkeypatch.setenv("ALEXNET_COURSE_CIFAR10", str(folders))
+    else:
+        Path("data").mkdir()
+        batches.rename(Path("data") / batches.name)
+    assert is_the_small_cifar10(cifar10(), pictures)
 
 
 @pytest.fixture
@@ -406,14 +464,19 @@ def test_folders_are_decoded_once(named, decodes):
     assert torch.equal(again.train.images, first.train.images)
 
 
+def by_folders(root):
+    """The class folders as they are, whether or not they hold CIFAR-10."""
+    return load_folders(root, "mine", source.CLASSES)
+
+
 def test_a_changed_file_is_noticed(named):
-    before = cifar10().digest
+    before = by_folders(named).digest
     path = named / "test" / "frog" / "0.png"
     size = path.stat().st_size
     a_picture().save(path)
     with path.open("ab") as file:  # of the same size, as a small change may well be
         file.write(bytes(size - path.stat().st_size))
-    data = cifar10()
+    data = by_folders(named)
     assert data.digest != before
     assert (data.held_out.images.flatten(1).amax(1) == 0).sum() == 1
 
@@ -795,7 +858,5 @@ def test_a_channel_of_one_colour_is_no_division_by_zero():
 
 
 def test_an_unknown_scaling_is_refused(batch):
-    with pytest.raises(
-        ValueError, match="'none' is unknown; choose 'minus-one-to-one', 'per-channel'"
-    ):
+    with pytest.raises(ValueError, match="'none' is unknown; choose 'minus-one-to-one', "):
         Preparation.of("none", batch)

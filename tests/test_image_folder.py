@@ -2,8 +2,10 @@
 
 import hashlib
 import itertools
-import multiprocessing
 import shutil
+import subprocess
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,8 +124,37 @@ def test_batches_follow_the_order_that_is_given(made, workers):
     assert torch.equal(torch.cat([part for _, part in batches]), labels[order])
 
 
-def test_the_global_generator_is_left_alone(made):
-    train = image_folder(made, SIZE, memory=0).train
+def test_passes_may_be_left_and_run_side_by_side(made):
+    train = with_workers(image_folder(made, SIZE, memory=0), 2).train
+    images, _ = everything(train)
+    forth = torch.arange(23)
+    next(train.batches(forth, 2, "cpu"))
+    pairs = zip(train.batches(forth, 3, "cpu"), train.batches(forth.flip(0), 3, "cpu"))
+    for place, ((one, _), (other, _)) in enumerate(pairs):
+        assert torch.equal(one, images[3 * place : 3 * place + 3])
+        assert torch.equal(other, images.flip(0)[3 * place : 3 * place + 3])
+
+
+SCRIPT = """
+import multiprocessing, sys, torch
+multiprocessing.set_start_method("spawn")
+from dataclasses import replace
+from alexnet_course.data import image_folder
+train = replace(image_folder(sys.argv[1], 16, memory=0).train, workers=2)
+print(sum(len(labels) for _, labels in train.batches(torch.arange(23), 4, "cpu")))
+"""
+
+
+def test_a_script_needs_no_main_guard(made, tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    run = subprocess.run([sys.executable, path, made], capture_output=True, text=True)
+    assert (run.stdout, run.returncode) == ("23\n", 0), run.stderr
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_global_generator_is_left_alone(made, workers):
+    train = with_workers(image_folder(made, SIZE, memory=0), workers).train
     before = torch.get_rng_state()
     everything(train)
     assert torch.equal(torch.get_rng_state(), before)
@@ -235,10 +266,17 @@ def emptied(path: Path) -> None:
         ),
         (lambda root: emptied(root / "train"), r"train: .*class folder.*Expected .*/<class>/"),
         (lambda root: emptied(root / "test"), r"test: .*class folder.*Expected .*/<class>/"),
-        (lambda root: emptied(root / "train" / "bee"), r"train: .* classes bee\..*Fill or delete"),
         (
-            lambda root: (root / "train" / ".ipynb_checkpoints").mkdir(),
-            r"classes \.ipynb_checkpoints\..*hidden",
+            lambda root: emptied(root / "train" / "bee"),
+            r"train: .* classes bee\..*take empty folders out$",
+        ),
+        (
+            lambda root: [path.rename(f"{path}.heic") for path in (root / "test/bee").iterdir()],
+            r"test: .* classes bee\..*files left out.*: 5 \.heic\.",
+        ),
+        (
+            lambda root: [shutil.rmtree(root / part / "bee") for part in ("train", "test")],
+            r"train holds one class only, 'ant', .*expected .*two classes or more",
         ),
         (
             lambda root: (root / "test" / "bee").rename(root / "test" / "Bee"),
@@ -257,7 +295,8 @@ def emptied(path: Path) -> None:
         "train empty",
         "test empty",
         "class empty",
-        "hidden folder",
+        "class of other files",
+        "one class",
         "class renamed",
         "class missing",
     ],
@@ -271,18 +310,19 @@ def test_bad_folders_are_errors_that_say_what_was_expected(folder, spoil, compla
 @pytest.mark.parametrize("damage", ["garbage", "truncated", "empty"])
 @pytest.mark.parametrize("workers", ["held", 0, 2])
 def test_an_unreadable_image_is_an_error_that_names_it(folder, damage, workers):
+    threads = threading.active_count()
     path = folder / "train" / "bee" / "003.png"
     for old in path.parent.glob("003.*"):
         old.unlink()
     Image.new("RGB", (SIZE, SIZE)).save(path)
     whole = path.read_bytes()
     path.write_bytes({"garbage": b"no image", "truncated": whole[:50], "empty": b""}[damage])
-    with pytest.raises(DataError, match=r"^.*bee.003\.png can't be read as an image .*file$"):
+    with pytest.raises(DataError, match=r"^.*bee.003\.png can't be read as an image .*elsewhere$"):
         if workers == "held":
             image_folder(folder, SIZE)
         else:
             everything(with_workers(image_folder(folder, SIZE, memory=0), workers).train)
-    assert multiprocessing.active_children() == []
+    assert threading.active_count() == threads
 
 
 # Training

@@ -4,9 +4,9 @@ from alexnet_course.config import look_up
 from alexnet_course.data.augmentation import Preparation
 from alexnet_course.data.cifar10 import cifar10, stand_in
 from alexnet_course.data.faces import drawn_faces
-from alexnet_course.data.folders import DataError, export_folders
+from alexnet_course.data.folders import export_folders
 from alexnet_course.data.image_folder import image_folder
-from alexnet_course.data.images import ImageData, Split
+from alexnet_course.data.images import DataError, ImageData, Split
 
 
 def image_data(name: str, quiet: bool = False) -> ImageData:

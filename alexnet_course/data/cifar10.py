@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from alexnet_course.data import standin
-from alexnet_course.data.folders import DataError, cache_folder, load_folders
-from alexnet_course.data.images import ImageData, Split
+from alexnet_course.data.folders import cache_folder, load_folders
+from alexnet_course.data.images import DataError, ImageData, Split
+from alexnet_course.data.pictures import expanded
 
 VARIABLE = "ALEXNET_COURSE_CIFAR10"
 STAND_IN = "stand-in"
@@ -26,6 +27,7 @@ CLASSES = (
     "truck",
 )
 COUNTS = (5_000, 1_000)  # images a class in train and in test (Krizhevsky 2009)
+DIGEST = "ffdd06cdb76e4e754e006cf33f4e84d88893a9c00167fff39f4c823974690268"  # ImageData.digest
 
 
 def stand_in(seed: int = 0) -> ImageData:
@@ -51,21 +53,15 @@ def cifar10(download: bool = True, quiet: bool = False) -> ImageData:
     names; torchvision's files in ``./data`` or the course's cache folder; a download by
     torchvision; the bundled stand-in. ``ALEXNET_COURSE_CIFAR10=stand-in`` asks for the stand-in.
 
-    Raises :class:`~alexnet_course.data.DataError` where the variable points to something bad, or
-    files are there and damaged: those are never replaced by the stand-in.
+    Raises :class:`~alexnet_course.data.DataError` where the variable points to something bad, to
+    other pictures too, or files are there and damaged: those are never replaced by the stand-in.
     """
     named = os.environ.get(VARIABLE)
     if named == STAND_IN:
         data = stand_in()
         reason = f"{VARIABLE} asks for it"
     elif named:
-        if not Path(named).is_dir():
-            raise DataError(
-                f"{VARIABLE} is {named!r}, which is no folder; expected a folder with "
-                f"train/<class>/*.png and test/<class>/*.png, or the word {STAND_IN!r}. Unset the "
-                "variable to have CIFAR-10 downloaded"
-            )
-        data, reason = load_folders(Path(named), "CIFAR-10", CLASSES, counts=COUNTS), ""
+        data, reason = _named_folders(named), ""
     else:
         data, reason = _torchvision(download), ""
         if data is None:
@@ -73,6 +69,25 @@ def cifar10(download: bool = True, quiet: bool = False) -> ImageData:
             reason = f"{VARIABLE} is not set, and CIFAR-10 could not be downloaded"
     if not quiet:
         print(f"Data: {data.source}{': ' + reason if reason else ''}.")
+    return data
+
+
+def _named_folders(named: str) -> ImageData:
+    """The images in the folder that the variable names, if they are those of CIFAR-10."""
+    root = expanded(named)
+    if not root.is_dir():
+        raise DataError(
+            f"{VARIABLE} is {named!r}, which is no folder; expected a folder with "
+            f"train/<class>/*.png and test/<class>/*.png, or the word {STAND_IN!r}. Unset the "
+            "variable to have CIFAR-10 downloaded"
+        )
+    data = load_folders(root, "CIFAR-10", CLASSES, counts=COUNTS)
+    if data.digest != DIGEST:
+        raise DataError(
+            f"{VARIABLE} is {named!r}, and some of the images there are not those of CIFAR-10, or "
+            f"have another label (digest {data.digest[:12]}…, expected {DIGEST[:12]}…). Unpack or "
+            "export the folder again; pictures of your own are read by image_folder()"
+        )
     return data
 
 

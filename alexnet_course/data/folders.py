@@ -3,8 +3,8 @@
 import hashlib
 import os
 import sys
+import tempfile
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +13,29 @@ from PIL import Image
 from tqdm.std import tqdm
 
 from alexnet_course.checkpoints import write_atomically
-from alexnet_course.data.images import ImageData, Split
-
-
-class DataError(ValueError):
-    """Images that cannot be used: the message says what was found and what was expected."""
+from alexnet_course.data.images import DataError, ImageData, Split
+from alexnet_course.data.pictures import (
+    class_folders,
+    expanded,
+    read_all,
+    read_rgb,
+    unreadable,
+    visible,
+)
 
 
 def cache_folder() -> Path:
-    """Where decoded images and checkpoints are kept: ``ALEXNET_COURSE_CACHE``, or ~/.cache."""
+    """Where decoded images and checkpoints are kept: ``ALEXNET_COURSE_CACHE``, or ~/.cache.
+
+    Where no home folder is known, as in some containers, the system's folder for temporary files.
+    """
     named = os.environ.get("ALEXNET_COURSE_CACHE")
-    return Path(named) if named else Path.home() / ".cache" / "alexnet_course"
+    if named:
+        return expanded(named)
+    try:
+        return Path.home() / ".cache" / "alexnet_course"
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / "alexnet_course"
 
 
 def _class_folders(part: Path) -> list[str]:
@@ -32,7 +44,7 @@ def _class_folders(part: Path) -> list[str]:
             f"there is no folder {part}; expected {part.parent}/train/<class>/*.png and "
             f"{part.parent}/test/<class>/*.png"
         )
-    names = sorted(entry.name for entry in part.iterdir() if entry.is_dir())
+    names = class_folders(part)
     if not names:
         raise DataError(f"{part} holds no class folders; expected {part}/<class>/*.png")
     return names
@@ -49,26 +61,21 @@ def differing_classes(found: Iterable[str], expected: Iterable[str]) -> str:
     )
 
 
-def _decode(path: Path, size: int) -> np.ndarray:
-    try:
-        with Image.open(path) as image:
-            if image.size != (size, size):
-                raise DataError(
-                    f"{path} is {image.width}×{image.height} pixels; expected {size}×{size}"
-                )
-            return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
-    except DataError:
-        raise
-    except Exception as error:  # Pillow raises many kinds; each means the same to a reader
-        raise DataError(f"{path} can't be read as an image ({error}); replace the file") from error
+def _decode(path: str, size: int) -> np.ndarray:
+    image = read_rgb(path)
+    if image.size != (size, size):
+        raise DataError(f"{path} is {image.width}×{image.height} pixels; expected {size}×{size}")
+    return np.asarray(image).transpose(2, 0, 1)
 
 
-def _read_part(
-    folder: Path, classes: tuple[str, ...], size: int, per_class: int | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _list_part(
+    folder: Path, classes: tuple[str, ...], per_class: int | None
+) -> tuple[list[os.DirEntry], list[int]]:
+    """The PNG files of all classes, and their labels."""
     files, labels = [], []
     for label, name in enumerate(classes):
-        found = sorted((folder / name).glob("*.png"))
+        entries = {entry.name: entry for entry in os.scandir(folder / name)}
+        found = [entries[n] for n in visible(entries) if n.lower().endswith(".png")]
         if not found or (per_class and len(found) != per_class):
             expected = f"{per_class:,}" if per_class else "at least one"
             raise DataError(
@@ -77,23 +84,19 @@ def _read_part(
             )
         files += found
         labels += [label] * len(found)
-    images = np.empty((len(files), 3, size, size), dtype=np.uint8)
-    with ThreadPoolExecutor() as pool:
-        decoded = pool.map(lambda path: _decode(path, size), files)
-        progress = tqdm(decoded, total=len(files), desc=f"reading {folder.name}", leave=False)
-        for place, image in enumerate(progress):
-            images[place] = image
-    return images, np.array(labels)
+    return files, labels
 
 
-def _listing_key(root: Path, settings: str) -> str:
-    """Changes whenever a file below ``root`` appears, goes, or is written again."""
-    total = hashlib.sha256(f"{root.resolve()} {settings}".encode())
-    for folder, inner, files in os.walk(root):
-        inner.sort()
-        for name in sorted(files):
-            stat = os.stat(os.path.join(folder, name))
-            total.update(f"{folder}/{name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+def _listing_key(files: Iterable[os.DirEntry], settings: str) -> str:
+    """Changes whenever one of ``files`` appears, goes, or is written again, behind a link too."""
+    total = hashlib.sha256(settings.encode())
+    for file in files:
+        try:
+            stat = file.stat()
+        except OSError as error:
+            raise unreadable(file.path, error) from error
+        target = os.path.realpath(file) if file.is_symlink() else ""
+        total.update(f"{file.path} {target} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return total.hexdigest()[:32]
 
 
@@ -106,9 +109,12 @@ def load_folders(
 ) -> ImageData:
     """Read class folders of ``size`` × ``size`` PNGs; decoded once, then kept in the cache.
 
-    ``counts``: how many images each class must have in train and in test, if that is known.
-    Raises :class:`DataError` for a missing folder or class, a wrong count, an unreadable or
-    wrong-sized image, each by its path.
+    Each becomes RGB as by :func:`~alexnet_course.data.image_folder`, and hidden files and folders
+    are passed over as there. ``counts``: how many images each class must have in train and in test,
+    if that is known.
+
+    Raises :class:`~alexnet_course.data.DataError` for a missing folder or class, a wrong count, an
+    unreadable or wrong-sized image, each by its path.
     """
     root = Path(root)
     for part in ("train", "test"):
@@ -117,12 +123,19 @@ def load_folders(
             raise DataError(
                 f"{root / part}: {differing_classes(found, classes)}. Expected {', '.join(classes)}"
             )
-    kept = cache_folder() / f"{_listing_key(root, f'{size} {counts} {classes}')}.npz"
+    listed = {
+        part: _list_part(root / part, classes, per_class)
+        for part, per_class in zip(("train", "test"), counts or (None, None), strict=True)
+    }
+    every_file = [file for files, _ in listed.values() for file in files]
+    places = [(root / part / label).resolve() for part in listed for label in classes]
+    kept = cache_folder() / f"{_listing_key(every_file, f'{size} {classes} {places}')}.npz"
     arrays = _from_cache(kept)
     if arrays is None:
         arrays = {}
-        for part, per_class in zip(("train", "test"), counts or (None, None), strict=True):
-            split = Split.in_canonical_order(*_read_part(root / part, classes, size, per_class))
+        for part, (files, labels) in listed.items():
+            images = read_all(files, lambda file: _decode(file.path, size), size, f"reading {part}")
+            split = Split.in_canonical_order(images, np.array(labels))
             arrays[f"{part}_images"] = split.images.numpy()
             arrays[f"{part}_labels"] = split.labels.numpy()
         _to_cache(kept, arrays)
@@ -165,7 +178,7 @@ def export_folders(data: ImageData, root: Path) -> int:
 
     Refuses a folder that holds something already. Read back, the images are the same.
     """
-    root = Path(root)
+    root = expanded(root)
     if root.exists() and any(root.iterdir()):
         raise DataError(f"{root} is not empty; name a new folder")
     written = 0

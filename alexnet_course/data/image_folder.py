@@ -2,20 +2,30 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+import warnings
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader
 from tqdm.std import tqdm
 
-from alexnet_course.data.folders import DataError, differing_classes
-from alexnet_course.data.images import ImageData, Labelled, Split
+from alexnet_course.data.folders import differing_classes
+from alexnet_course.data.images import DataError, ImageData, Labelled, Split
+from alexnet_course.data.pictures import (
+    ENDINGS,
+    class_folders,
+    expanded,
+    picture_files,
+    read_all,
+    read_rgb,
+)
 
 HELD_OUT = {"test": "test", "val": "validation", "validation": "validation"}
 SAMPLE = 1_000  # images from which the statistics of a set too big to be held are taken
@@ -27,8 +37,9 @@ class FolderSplit(Labelled):
     """Stands in for a :class:`Split` whose images do not fit into memory: read when needed.
 
     ``files``: N paths; ``labels``: int64 ``[N]``; ``size``: pixels a side, see
-    :func:`image_folder`. ``workers``: how many processes read ahead of the training; ``None``
-    means none where it runs on the CPU, which is busy enough, else one for each core, up to 8.
+    :func:`image_folder`. ``workers``: how many threads read ahead of the training; ``None`` means
+    none where it runs on the CPU, which is busy enough, else one for each core, up to 8. Pillow
+    lets others work while it decodes, and threads, unlike processes, start at once.
 
     A file that can't be read is a :class:`~alexnet_course.data.DataError` when its turn comes.
     """
@@ -55,31 +66,14 @@ class FolderSplit(Labelled):
         workers = self.workers
         if workers is None:
             workers = 0 if device.type == "cpu" else min(os.cpu_count() or 1, MOST_WORKERS)
-        loader = DataLoader(
-            range(len(self)),
-            batch_sampler=[which.tolist() for which in order.split(size)],
-            collate_fn=self._batch,
-            num_workers=workers,
-            pin_memory=device.type == "cuda",
-            generator=torch.Generator(),  # its own: dropout draws from the global one
-        )
-        for batch in loader:
-            if isinstance(batch, DataError):
-                raise batch
-            images, labels = batch
+
+        def read(which: Tensor) -> list[Tensor]:
+            images = np.stack([_decode(self.files[i], self.size) for i in which.tolist()])
+            batch = [torch.from_numpy(images), self.labels[which]]
+            return [part.pin_memory() for part in batch] if device.type == "cuda" else batch
+
+        for images, labels in _map_ahead(read, order.split(size), workers):
             yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
-
-    def _batch(self, places: list[int]) -> tuple[Tensor, Tensor] | DataError:
-        """Images and labels, or the error, which is better raised in the process that asked.
-
-        Raised in a worker it comes with a traceback as its message, and keeps the loader in a
-        reference cycle, whose collection waits for workers that no longer hear.
-        """
-        try:
-            images = torch.stack([_decode(self.files[place], self.size) for place in places])
-        except DataError as error:
-            return error
-        return images, self.labels[places]
 
     def sample_images(self) -> Tensor:
         """The images from which colour statistics are taken: at most 1,000, evenly spaced.
@@ -103,29 +97,43 @@ class FolderSplit(Labelled):
 def image_folder(
     root: Path | str, size: int = 224, memory: int = 2_000_000_000, name: str | None = None
 ) -> ImageData:
-    """Images in ``root/train/<class>/`` and ``root/test/<class>/``, of any sizes and formats.
+    """Images in ``root/train/<class>/`` and ``root/test/<class>/``, of any sizes and many formats.
 
     Where there is no ``test``, ``val`` or ``validation`` is taken, and held out under the name
-    "validation". Files are listed by torchvision's ``ImageFolder``, classes and then paths in
-    alphabetical order. Each image becomes uint8 ``[3, size, size]``: RGB, the shorter side
-    resized to ``size`` pixels, the centre cropped (paper §2, where ``size`` is 256).
+    "validation". Classes, then paths, come in alphabetical order, folders inside a class included.
+    Each image becomes uint8 ``[3, size, size]``: turned upright, RGB, the middle square of its
+    shorter side resized to ``size`` pixels (paper §2, where ``size`` is 256). Transparent parts
+    become white, 16-bit grey is divided by 257, of an animation the first picture is taken.
+
+    Hidden files and folders, and what macOS and network drives put beside pictures, are passed
+    over. A warning says how many other files are left out, and of which endings.
 
     If all of them take at most ``memory`` bytes, they are decoded now; else each part is a
     :class:`FolderSplit`, which reads them as they are needed. ``name`` is that of the folder
     unless given.
 
-    Raises :class:`~alexnet_course.data.DataError` for a missing part, no or an empty class, parts
-    whose classes differ, and an unreadable image, each by its path.
+    Raises :class:`~alexnet_course.data.DataError` for a missing part, an empty class, fewer than
+    two classes, parts whose classes differ, and an image that is unreadable or of unknown
+    brightness, each by its path.
     """
-    root = Path(root).expanduser()
+    root = expanded(root)
     held_out = next((part for part in HELD_OUT if (root / part).is_dir()), "test")
-    classes, train = _list(root, "train", size)
-    others, test = _list(root, held_out, size)
-    if others != classes:
+    classes, train, others = _list(root, "train", size)
+    held_out_classes, test, more_others = _list(root, held_out, size)
+    if held_out_classes != classes:
         raise DataError(
             f"{root / held_out} has other classes than {root / 'train'}: "
-            f"{differing_classes(others, classes)}. Both need the same class folders, named alike"
+            f"{differing_classes(held_out_classes, classes)}. Both need the same class folders, "
+            "named alike"
         )
+    if len(classes) == 1:
+        raise DataError(
+            f"{root / 'train'} holds one class only, {classes[0]!r}, which any network gets right; "
+            "expected a folder for each of two classes or more. If they lie inside of "
+            f"{classes[0]!r}, move them up"
+        )
+    if others or more_others:
+        warnings.warn(f"{root}: {_left_out(others + more_others)}", stacklevel=2)
     parts = [train, test]
     if (len(train) + len(test)) * 3 * size * size <= memory:
         parts = [
@@ -142,46 +150,66 @@ def image_folder(
     )
 
 
-def _list(root: Path, part: str, size: int) -> tuple[tuple[str, ...], FolderSplit]:
-    from torchvision.datasets import ImageFolder  # takes seconds to import
-
+def _list(root: Path, part: str, size: int) -> tuple[tuple[str, ...], FolderSplit, Counter[str]]:
+    """The classes in a part, its images, and how many other files it holds, by ending."""
     folder = root / part
     if not folder.is_dir():
         wanted = f"{root}/train/<class>/" if part == "train" else f"{root}/test/<class>/ (or val)"
         raise DataError(f"there is no folder {folder}; expected images in {wanted}")
-    try:
-        found = ImageFolder(folder)
-    except FileNotFoundError as error:
+    classes = class_folders(folder)
+    expected = f"Expected {folder}/<class>/ with images in each"
+    if not classes:
+        raise DataError(f"{folder}: there is no class folder. {expected}")
+    files, labels, empty, others = [], [], [], Counter()
+    for label, name in enumerate(classes):
+        found, more = picture_files(folder / name)
+        files += found
+        labels += [label] * len(found)
+        empty += [] if found else [name]
+        others += more
+    if empty:
+        also = f"; {_left_out(others)}" if others else ""
         raise DataError(
-            f"{folder}: {error} Expected {folder}/<class>/ with images in each. Fill or delete "
-            "what is empty, hidden folders too"
-        ) from error
-    files, labels = zip(*found.samples, strict=True)
-    return tuple(found.classes), FolderSplit(files, torch.tensor(labels), size)
+            f"{folder}: no images in the classes {', '.join(empty)}. {expected}; take empty "
+            f"folders out{also}"
+        )
+    return tuple(classes), FolderSplit(tuple(files), torch.tensor(labels), size), others
+
+
+def _left_out(others: Counter[str]) -> str:
+    kinds = ", ".join(f"{count:,} {ending}" for ending, count in others.most_common())
+    return (
+        f"files left out, because their endings are of no image that is read: {kinds}. What is "
+        f"read: {' '.join(ENDINGS)}"
+    )
+
+
+def _map_ahead(function: Callable, items: Iterable, workers: int) -> Iterator:
+    """``map``, done by that many threads up to ``workers`` items ahead; 0 for no threads."""
+    if not workers:
+        yield from map(function, items)
+        return
+    pool, waiting = ThreadPoolExecutor(workers), deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _read(files: Sequence[str], size: int, what: str) -> Tensor:
     """All ``files`` decoded: uint8 ``[N, 3, size, size]``."""
-    images = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
-
-    def read(place: int) -> None:
-        images[place] = _decode(files[place], size)
-
-    with ThreadPoolExecutor() as pool:
-        done = pool.map(read, range(len(files)))
-        for _ in tqdm(done, total=len(files), desc=what, leave=False):
-            pass
-    return images
+    return torch.from_numpy(read_all(files, lambda path: _decode(path, size), size, what))
 
 
-def _decode(path: str, size: int) -> Tensor:
-    from torchvision.transforms import CenterCrop, Compose, PILToTensor, Resize
-
-    convert = Compose([Resize(size), CenterCrop(size), PILToTensor()])
-    try:
-        with Image.open(path) as image:
-            return convert(image.convert("RGB"))
-    except Exception as error:  # Pillow raises many kinds; each means the same to a reader
-        raise DataError(
-            f"{path} can't be read as an image ({error}); replace or delete the file"
-        ) from error
+def _decode(path: str, size: int) -> np.ndarray:
+    """The middle square, cut out before it is resized: a thin image would become huge."""
+    image = read_rgb(path)
+    side = min(image.size)
+    left, top = ((length - side) // 2 for length in image.size)
+    box = (left, top, left + side, top + side)
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box)).transpose(2, 0, 1)

@@ -11,6 +11,10 @@ import torch
 from torch import Tensor
 
 
+class DataError(ValueError):
+    """Images that cannot be used: the message says what was found and what was expected."""
+
+
 class Labelled:
     """What has ``labels`` (int64 ``[N]``), one for each of its images."""
 

@@ -1,0 +1,147 @@
+"""Picture files: which of them are read, and how each becomes upright RGB of 8 bits."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+from tqdm.std import tqdm
+
+from alexnet_course.data.images import DataError
+
+ENDINGS = (
+    ".avif",
+    ".bmp",
+    ".gif",
+    ".jfif",
+    ".jpeg",
+    ".jpg",
+    ".pgm",
+    ".png",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
+CLUTTER = (".", "__MACOSX", "@eaDir")  # how the names begin of what systems put beside pictures
+BITS_PER_SAMPLE, PHOTOMETRIC, BLACK_IS_ZERO = 258, 262, 1  # tags of a TIFF
+
+
+def expanded(path: Path | str) -> Path:
+    """``path`` with the home folder in place of a leading ``~``."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise DataError(
+            f"{path}: no home folder is known to put in place of ~; write the whole path"
+        ) from error
+
+
+def visible(names: Iterable[str]) -> list[str]:
+    """Those of ``names`` that are neither hidden nor other clutter, in order."""
+    return sorted(name for name in names if not name.startswith(CLUTTER))
+
+
+def _leads_back(path: Path) -> bool:
+    """Whether ``path`` is a link to a folder that it lies in itself."""
+    return path.parent.resolve().is_relative_to(path.resolve())
+
+
+def class_folders(part: Path) -> list[str]:
+    """The names of the visible folders in ``part``, in order."""
+    return visible(p.name for p in part.iterdir() if p.is_dir() and not _leads_back(p))
+
+
+def picture_files(folder: Path) -> tuple[list[str], Counter[str]]:
+    """The pictures in and below ``folder``, by folder and name; how many other files, by ending.
+
+    Links are followed, but each folder is read once, and none that the link to it lies in. What is
+    hidden or otherwise clutter is neither read nor counted.
+    """
+    found, others, seen = [], Counter(), {folder.resolve()}
+    for here, inner, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        folders = visible(inner)
+        inner.clear()  # os.walk goes where this list says
+        for path in (Path(here, name) for name in folders):
+            if path.resolve() not in seen and not _leads_back(path):
+                seen.add(path.resolve())
+                inner.append(path.name)
+        for name in visible(names):
+            ending = Path(name).suffix.lower()
+            if ending in ENDINGS:
+                found.append((here, name))
+            else:
+                others[ending or "no ending"] += 1
+    return [os.path.join(here, name) for here, name in sorted(found)], others
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"{error.filename} can't be listed ({error.strerror})") from error
+
+
+def unreadable(path: Path | str, error: Exception) -> DataError:
+    """The sentence for a file that is no picture, or a damaged one."""
+    return DataError(
+        f"{path} can't be read as an image ({error}); replace the file, or move it elsewhere"
+    )
+
+
+def read_rgb(path: Path | str) -> Image.Image:
+    """The picture in a file, turned as its EXIF orientation says, as RGB of 8 bits.
+
+    16-bit grey is divided by 257, so that 65,535 becomes 255. What is transparent lies on white.
+    Of an animation the first picture is taken. Raises :class:`~alexnet_course.data.DataError` for
+    a file that can't be read, and for pixels of which it isn't known how bright the brightest can
+    be: floats, whole numbers of 32 bits, TIFFs of 12 bits or with white as 0.
+    """
+    try:
+        with Image.open(path) as image:
+            ImageOps.exif_transpose(image, in_place=True)
+            return _on_white(_grey_of_8_bits(image, path) if image.mode[0] in "IF" else image)
+    except DataError:
+        raise
+    except Exception as error:  # Pillow raises many kinds; each means the same to a reader
+        raise unreadable(path, error) from error
+
+
+def _grey_of_8_bits(image: Image.Image, path: Path | str) -> Image.Image:
+    known = image.mode.startswith("I;16") or (
+        image.mode == "I" and image.format in ("PNG", "PPM")  # 16 bits in a wider type
+    )
+    tags = getattr(image, "tag_v2", {})
+    if not (
+        known
+        and tags.get(BITS_PER_SAMPLE, (16,)) == (16,)
+        and tags.get(PHOTOMETRIC, BLACK_IS_ZERO) == BLACK_IS_ZERO
+    ):
+        kind = "floats" if image.mode == "F" else "whole numbers"
+        raise DataError(
+            f"{path} holds {kind} of which it isn't known what white is (Pillow's mode "
+            f"{image.mode}); save it as a PNG of 8 or 16 bits"
+        )
+    pixels = np.asarray(image).astype(np.uint32)
+    grey = Image.fromarray(((pixels + 128) // 257).astype(np.uint8))
+    if "transparency" in image.info:  # the one value that is not seen
+        seen = pixels != image.info["transparency"]
+        grey.putalpha(Image.fromarray(seen.astype(np.uint8) * 255))
+    return grey
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def read_all(files: Sequence, decode: Callable, size: int, what: str) -> np.ndarray:
+    """What ``decode`` makes of each file, in threads: uint8 ``[N, 3, size, size]``."""
+    images = np.empty((len(files), 3, size, size), dtype=np.uint8)
+    with ThreadPoolExecutor() as pool:
+        decoded = pool.map(decode, files)
+        for place, image in enumerate(tqdm(decoded, total=len(files), desc=what, leave=False)):
+            images[place] = image
+    return images
