@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from tqdm.std import tqdm
 
 from alexnet_course import checkpoints
+from alexnet_course.compatibility import require_match
 from alexnet_course.config import plain
 from alexnet_course.data.augmentation import Draws, Preparation, colour_directions
 from alexnet_course.data.images import ImageData, Split
@@ -299,9 +300,10 @@ def fit(
     the network is put back to the end of its last finished epoch, so that the same cell, run
     again, goes on. ``until`` stops after that epoch; the schedule stays the one of the whole run.
 
-    Raises :class:`TrainingDiverged` when a loss is not finite, and
+    Raises :class:`TrainingDiverged` when a loss is not finite; before the first epoch,
     :class:`~alexnet_course.checkpoints.CheckpointError` for a file that can't be written, is
-    damaged, or belongs to another run; it says in what they differ.
+    damaged, or belongs to another run (it says in what they differ), and :class:`ValueError` where
+    the images don't fit the network, or it has too few outputs for the classes.
     """
     path = None if checkpoint is None else Path(checkpoint)
     stored = _stored_run(path) if path and os.access(path, os.F_OK) else None
@@ -326,6 +328,7 @@ def fit(
         "precision": precision,
     }
     trainer = Trainer(network, data.train, recipe, seed, device, precision)
+    require_match(network, data, trainer.preparation)
     held_out = data.held_out.to(device)
     history = History(data.held_out_name)
     kept = path and _Checkpoint(path, this_run, network, trainer, history)

@@ -207,7 +207,7 @@ def test_smoothed_labels_are_pytorchs(train, steady, tiny_data):
 def test_images_are_resized_to_what_the_network_takes(train, tiny, tiny_data):
     wide = build(tiny.with_input(3, 40, 40), seed=0)
     assert len(train(replace(STILL, resize=40), network=wide).rows) == 1
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ValueError, match="images of 3×32×32 do not fit the network"):
         train(STILL, network=wide)
 
 
