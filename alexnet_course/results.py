@@ -325,9 +325,7 @@ def seeds_for(aim: float, spread: float) -> int:
 
     if not (0 < aim < math.inf and 0 <= spread < math.inf):
         raise ValueError(f"aim must be above 0 and spread at least 0; got {aim!r} and {spread!r}")
-    n = max(
-        2, int((1.959 * spread / aim) ** 2)
-    )  # the normal distribution's, which is less than t's
+    n = max(2, int((1.959 * spread / aim) ** 2))  # enough by the normal distribution
     while stats.t.ppf(0.975, n - 1) * spread / n**0.5 > aim:
         n += 1
     return n
