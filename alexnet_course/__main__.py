@@ -4,14 +4,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from alexnet_course.architectures import ARCHITECTURES, architecture
-from alexnet_course.arithmetic import format_table, layer_table, shape_text
 from alexnet_course.provenance import RECORDED
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 def _list(_: argparse.Namespace) -> None:
+    from alexnet_course.architectures import ARCHITECTURES
+    from alexnet_course.arithmetic import layer_table, shape_text
+
     for a in ARCHITECTURES.values():
         parameters = layer_table(a).iloc[-1]["parameters"]
         shape = shape_text(a.input_shape)
@@ -19,6 +20,9 @@ def _list(_: argparse.Namespace) -> None:
 
 
 def _table(options: argparse.Namespace) -> None:
+    from alexnet_course.architectures import architecture
+    from alexnet_course.arithmetic import format_table
+
     print(format_table(architecture(options.name), options.format))
 
 
@@ -51,7 +55,7 @@ def _experiment(options: argparse.Namespace) -> None:
 def _recorded(options: argparse.Namespace) -> None:
     from alexnet_course.results import recorded_table
 
-    table = recorded_table([options.name] if options.name else None, Path(options.records))
+    table = recorded_table(options.name, Path(options.records))
     if options.format == "csv":
         print(table.to_csv(index=False).rstrip("\n"))
     else:
@@ -134,16 +138,38 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+EXPECTED = (KeyError, ValueError, OSError, RuntimeError, ArithmeticError, MemoryError, ImportError)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 when it worked, 2 with a sentence on stderr when it could not."""
+    """Run one command; 0 when it worked, 2 with a sentence on stderr when it could not, 130 when
+    it was stopped by Ctrl-C.
+    """
     options = parser().parse_args(arguments)
     try:
         options.run(options)
-    except (KeyError, ValueError, OSError, RuntimeError, ArithmeticError) as error:
-        message = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f"error: {message}", file=sys.stderr)
+        print(end="", flush=True)
+    except BrokenPipeError:  # whoever reads this, such as 'head', has read enough
+        sys.stdout = None  # or Python would try to write the rest as it ends
+        return 0
+    except EXPECTED as error:
+        print(f"error: {_sentence(error)}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        return 130
     return 0
+
+
+def _sentence(error: BaseException) -> str:
+    """What went wrong, on one line, with the name of the file if it is about one."""
+    if isinstance(error, KeyError) and error.args:
+        text = str(error.args[0])
+    elif isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        text = str(error)
+    return text.strip().partition("\n")[0] or type(error).__name__
 
 
 if __name__ == "__main__":

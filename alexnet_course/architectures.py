@@ -5,9 +5,10 @@ references says what each is.
 """
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Annotated, Any
 
 from alexnet_course.config import look_up
+from alexnet_course.fields import Count, settle, shown
 from alexnet_course.layers import (
     LRN,
     Activation,
@@ -19,7 +20,6 @@ from alexnet_course.layers import (
     Linear,
     Pool,
     ReLU,
-    Shape,
     SpecError,
 )
 
@@ -32,18 +32,18 @@ class Architecture:
     """
 
     name: str
-    input_shape: Shape
+    input_shape: Annotated[
+        tuple[Count, ...],
+        "three whole numbers, (channels, height, width), each at least 1",
+        lambda sides: len(sides) == 3,
+    ]
     layers: tuple[Layer, ...]
     source: str = field(default="", metadata={"describes": True})
     note: str = field(default="", metadata={"describes": True})
 
     def __post_init__(self) -> None:
-        sides = self.input_shape
-        if len(sides) != 3 or any(not isinstance(n, int) or n < 1 for n in sides):
-            raise SpecError(
-                f"architecture {self.name!r}: input shape {sides!r}; it must be three whole "
-                "numbers, (channels, height, width), each at least 1"
-            )
+        if wrong := settle(self):
+            raise SpecError(f"architecture {shown(self.name)}: {'; '.join(wrong)}")
 
     def layer(self, name: str) -> Layer:
         """The layer called ``name``."""
@@ -88,10 +88,11 @@ class Architecture:
 
         A layer ``relu1`` becomes ``tanh1`` (of ``leaky-relu``, ``leaky_relu1``).
         """
-        word = function.replace("-", "_")
+        made = Activation("activation", function)
+        word = made.function.replace("-", "_")
         return self._with(
             [
-                Activation(x.name.replace("relu", word), function) if isinstance(x, ReLU) else x
+                replace(made, name=x.name.replace("relu", word)) if isinstance(x, ReLU) else x
                 for x in self.layers
             ]
         )

@@ -7,9 +7,12 @@ three, and the ratios stand.
 
 import json
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,13 @@ import torch
 
 from alexnet_course.arithmetic import training_operations
 from alexnet_course.checkpoints import require_writable, write_atomically
+from alexnet_course.config import several
 from alexnet_course.data import ImageData, image_data
+from alexnet_course.fields import Count, Positive, fitting
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment, sealed
 from alexnet_course.recipes import TRAINED_WELL
-from alexnet_course.results import mean_interval
+from alexnet_course.results import existing, mean_interval, reading
 from alexnet_course.training import Trainer, device_and_precision
 from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
 
@@ -188,12 +193,28 @@ def peak_memory(loop: str, name: str, device: torch.device, precision: str) -> i
     receiver, sender = context.Pipe(duplex=False)
     arguments = (sender, loop, name, device.type, precision, torch.get_num_threads())
     process = context.Process(target=_measure_memory, args=arguments)
-    process.start()
+    with _interrupts_ignored():  # which the new process inherits: Ctrl-C is for this one
+        process.start()
     sender.close()
     try:
         return receiver.recv()
+    except EOFError as error:
+        raise RuntimeError(
+            f"the process that measures the memory of {name} ended before it was done; it may "
+            "have run out of memory"
+        ) from error
     finally:
+        process.terminate()  # it has told all that it knows, or nobody waits for it any more
         process.join()
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _measure_memory(sender, loop: str, name: str, kind: str, precision: str, threads: int) -> None:
@@ -256,9 +277,12 @@ def run_benchmark(
     folder: Path = RECORDED,
 ) -> None:
     """Measure, print and store each tutorial's network, in ``<folder>/benchmark/``."""
-    device, precision = device_and_precision(precision=precision)
+    names = several(names)
+    rounds, seconds = fitting("rounds", rounds, Count), fitting("seconds", seconds, Positive)
+    needed = {tutorial(name).data for name in names}
     require_writable(folder / "benchmark")
-    images = {of: image_data(of) for of in {tutorial(name).data for name in names}}
+    device, precision = device_and_precision(precision=precision)
+    images = {of: image_data(of) for of in needed}
     for name in names:
         record = environment(device.type, precision)
         record["finished"] = datetime.now(UTC).isoformat(timespec="seconds")
@@ -270,11 +294,17 @@ def run_benchmark(
 
 
 def recorded_benchmarks(folder: Path = RECORDED) -> list[dict[str, Any]]:
-    """All stored records with their :func:`summary`, in the order of the tutorials."""
-    found = [json.loads(path.read_text()) for path in (folder / "benchmark").glob("*.json")]
-    order = list(TUTORIALS)
-    found.sort(key=lambda record: (record["device"], order.index(record["tutorial"])))
-    return [record | {"summary": summary(record)} for record in found]
+    """All stored records with their :func:`summary`, in the order of the tutorials.
+
+    Raises :class:`~alexnet_course.results.RecordError` for one that is damaged.
+    """
+    order, found = list(TUTORIALS), []
+    for path in (existing(folder) / "benchmark").glob("*.json"):
+        with reading(path):
+            record = json.loads(path.read_text(encoding="utf-8"))
+            place = fitting("device", record["device"], str), order.index(record["tutorial"])
+            found.append((place, record | {"summary": summary(record)}))
+    return [record for _, record in sorted(found, key=itemgetter(0))]
 
 
 def store(path: Path, record: dict[str, Any]) -> None:

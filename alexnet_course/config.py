@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from numbers import Number
 from typing import Any
 
 
@@ -39,13 +40,14 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def is_whole(value: Any, least: int) -> bool:
-    """Whether ``value`` is a whole number, at least ``least``; ``True`` is none."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
 def look_up(table: Mapping[str, Any], name: str, kind: str) -> Any:
     """``table[name]``; a :class:`KeyError` that lists what there is where that is missing."""
-    if name not in table:
+    if not isinstance(name, str) or name not in table:
         raise KeyError(f"there is no {kind} {name!r}; choose one of {', '.join(table)}")
     return table[name]
+
+
+def several(given: Any) -> list[Any]:
+    """What was given, each once, as a list; a text or a number alone is a list of one."""
+    items = [given] if isinstance(given, (str, Number)) else list(given)
+    return [item for place, item in enumerate(items) if item not in items[:place]]

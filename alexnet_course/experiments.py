@@ -2,12 +2,14 @@
 ``alexnet_course.results`` reads the records back.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.config import look_up
+from alexnet_course.fields import Count, Seed, settle, shown
 from alexnet_course.layers import BatchNorm
 from alexnet_course.recipes import (
     CODE_2012_WEIGHTS,
@@ -20,6 +22,12 @@ from alexnet_course.recipes import (
     Recipe,
 )
 from alexnet_course.tutorials import TUTORIALS
+
+FileName = Annotated[
+    str,
+    "a name that a file can have: letters, digits, and - _ . inside",
+    lambda name: re.fullmatch(r"\w([\w.-]*\w)?", name),
+]
 
 
 @dataclass(frozen=True)
@@ -34,10 +42,14 @@ class Arm:
 
     architecture: Architecture
     recipe: Recipe
-    measured_on: str = "test"
+    measured_on: Literal["test", "validation"] = "test"
     data: str = "CIFAR-10"
-    per_class: int | None = None
+    per_class: Count | None = None
     measures: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if wrong := settle(self):
+            raise ValueError(f"arm: {'; '.join(wrong)}")
 
 
 def differences(arm: Arm, base: Arm) -> list[str]:
@@ -70,11 +82,15 @@ def differences(arm: Arm, base: Arm) -> list[str]:
 class Experiment:
     """``arms`` by name, each run once for every seed."""
 
-    name: str
+    name: FileName
     question: str
-    arms: Mapping[str, Arm]
-    seeds: tuple[int, ...] = (0, 1, 2)
+    arms: Mapping[FileName, Arm]
+    seeds: tuple[Seed, ...] = (0, 1, 2)
     source: str = field(default="", metadata={"describes": True})
+
+    def __post_init__(self) -> None:
+        if wrong := settle(self):
+            raise ValueError(f"experiment {shown(self.name)}: {'; '.join(wrong)}")
 
 
 def _published(name: str) -> Arm:

@@ -10,11 +10,12 @@ after it.
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from alexnet_course.config import is_whole
+from alexnet_course.fields import Count, CountOrZero, NotNegative, Positive, Share, settle, shown
 
 Shape = tuple[int, ...]
+Rounding = Literal["floor", "ceil"]
 
 
 class SpecError(ValueError):
@@ -40,7 +41,10 @@ def window_positions(
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer that keeps its input's shape and has no parameters, unless a subclass says so."""
+    """A layer that keeps its input's shape and has no parameters, unless a subclass says so.
+
+    Every field is checked against its annotation: :mod:`alexnet_course.fields`.
+    """
 
     name: str
     kind: ClassVar[str] = ""
@@ -48,11 +52,13 @@ class Layer:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise SpecError(
-                f"layer name {self.name!r}: a name is a word of letters, digits and _, such as "
-                "'conv1'"
+                f"layer name {shown(self.name)}: a name is a word of letters, digits and _, such "
+                "as 'conv1'"
             )
         if self.name == "total":
             raise SpecError("layer name 'total': the table's last row has it; choose another")
+        if wrong := settle(self):
+            self.fail("; ".join(wrong))
 
     def output_shape(self, shape: Shape) -> Shape:
         """The shape that comes out when ``shape`` goes in; :class:`SpecError` if it can't."""
@@ -73,11 +79,6 @@ class Layer:
 
     def fail(self, message: str) -> None:
         raise SpecError(f"layer {self.name!r} ({type(self).__name__}): {message}")
-
-    def require_whole(self, least: int, **numbers: int) -> None:
-        for label, number in numbers.items():
-            if not is_whole(number, least):
-                self.fail(f"{label} is {number!r}; it must be a whole number, at least {least}")
 
     def require_maps(self, shape: Shape) -> None:
         if len(shape) != 3:
@@ -101,10 +102,6 @@ class Layer:
                 )
         return tuple(window_positions(n, kernel, stride, padding, rounding) for n in shape[1:])
 
-    def require_rounding(self, rounding: str) -> None:
-        if rounding not in ("floor", "ceil"):
-            self.fail(f"rounding is {rounding!r}; it must be 'floor' or 'ceil'")
-
 
 @dataclass(frozen=True)
 class Conv(Layer):
@@ -115,26 +112,17 @@ class Conv(Layer):
     the released 2012 code does.
     """
 
-    out_channels: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    groups: int = 1
+    out_channels: Count
+    kernel: Count
+    stride: Count = 1
+    padding: CountOrZero = 0
+    groups: Count = 1
     bias: bool = True
-    rounding: str = "floor"
+    rounding: Rounding = "floor"
     kind: ClassVar[str] = "conv"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_whole(
-            1,
-            out_channels=self.out_channels,
-            kernel=self.kernel,
-            stride=self.stride,
-            groups=self.groups,
-        )
-        self.require_whole(0, padding=self.padding)
-        self.require_rounding(self.rounding)
         self.require_groups(self.out_channels, self.groups, "output")
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -159,20 +147,15 @@ class Conv(Layer):
 class Pool(Layer):
     """Max or average pooling (``mode="max"`` or ``"average"``) with square windows."""
 
-    kernel: int
-    stride: int
-    padding: int = 0
-    mode: str = "max"
-    rounding: str = "floor"
+    kernel: Count
+    stride: Count
+    padding: CountOrZero = 0
+    mode: Literal["max", "average"] = "max"
+    rounding: Rounding = "floor"
     kind: ClassVar[str] = "pool"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_whole(1, kernel=self.kernel, stride=self.stride)
-        self.require_whole(0, padding=self.padding)
-        self.require_rounding(self.rounding)
-        if self.mode not in ("max", "average"):
-            self.fail(f"mode is {self.mode!r}; it must be 'max' or 'average'")
         if self.padding > self.kernel // 2:
             self.fail(
                 f"padding {self.padding} is more than half of its window of {self.kernel}; some "
@@ -192,12 +175,8 @@ class Pool(Layer):
 class AdaptivePool(Layer):
     """Average pooling to ``size`` × ``size`` outputs, whatever comes in."""
 
-    size: int
+    size: Count
     kind: ClassVar[str] = "pool"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_whole(1, size=self.size)
 
     def output_shape(self, shape: Shape) -> Shape:
         self.require_maps(shape)
@@ -219,23 +198,18 @@ class LRN(Layer):
     windows inside a tower.
     """
 
-    size: int = 5
-    alpha: float = 1e-4
-    beta: float = 0.75
-    k: float = 2.0
-    groups: int = 1
-    across: str = "channels"
+    size: Count = 5
+    alpha: NotNegative = 1e-4
+    beta: NotNegative = 0.75
+    k: Positive = 2.0
+    groups: Count = 1
+    across: Literal["channels", "space"] = "channels"
     kind: ClassVar[str] = "lrn"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_whole(1, size=self.size, groups=self.groups)
-        if self.across not in ("channels", "space"):
-            self.fail(f"across is {self.across!r}; it must be 'channels' or 'space'")
         if self.across == "space" and self.size % 2 == 0:
             self.fail(f"size {self.size} is even; a patch of a map needs a middle pixel")
-        if not (self.k > 0 and self.alpha >= 0):
-            self.fail(f"k={self.k}, alpha={self.alpha}: k must be positive, alpha not negative")
 
     def output_shape(self, shape: Shape) -> Shape:
         self.require_maps(shape)
@@ -267,24 +241,16 @@ class BatchNorm(Layer):
         return shape[0], shape[0]
 
 
-ACTIVATIONS = ("tanh", "sigmoid", "leaky-relu", "gelu")
-
-
 @dataclass(frozen=True)
 class Activation(Layer):
-    """A nonlinearity in a ReLU's place; ``function`` is one of :data:`ACTIVATIONS`.
+    """A nonlinearity in a ReLU's place; such as ``function="tanh"``.
 
     ``"tanh"`` is the one that the paper compares with (§3.1). ``"leaky-relu"`` multiplies negative
     values by 0.01; ``"gelu"`` multiplies each value by the normal distribution function of it.
     """
 
-    function: str
+    function: Literal["tanh", "sigmoid", "leaky-relu", "gelu"]
     kind: ClassVar[str] = "activation"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.function not in ACTIVATIONS:
-            self.fail(f"function is {self.function!r}; choose one of {', '.join(ACTIVATIONS)}")
 
 
 @dataclass(frozen=True)
@@ -296,17 +262,13 @@ class Dropout(Layer):
     on dropping in eval mode: the slip of ``F.dropout(x)`` without ``training=``.
     """
 
-    p: float = 0.5
+    p: Share = 0.5
     at_test: bool = False
-    scaled: str = "training"
+    scaled: Literal["training", "test"] = "training"
     kind: ClassVar[str] = "dropout"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.p < 1:
-            self.fail(f"p is {self.p!r}; it must be at least 0 and below 1")
-        if self.scaled not in ("training", "test"):
-            self.fail(f"scaled is {self.scaled!r}; it must be 'training' or 'test'")
         if self.at_test and self.scaled == "test":
             self.fail("at_test is today's slip; it goes with scaled='training' only")
 
@@ -329,13 +291,9 @@ class Flatten(Layer):
 class Linear(Layer):
     """A fully connected layer."""
 
-    out_features: int
+    out_features: Count
     bias: bool = True
     kind: ClassVar[str] = "linear"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_whole(1, out_features=self.out_features)
 
     def output_shape(self, shape: Shape) -> Shape:
         if len(shape) != 1:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
+from alexnet_course.config import look_up
 from alexnet_course.data.augmentation import Preparation
 from alexnet_course.data.images import ImageData, Split
 from alexnet_course.network import LocalResponseNorm
@@ -178,6 +179,6 @@ def measure_all(
     results = {}
     for name in names:
         split = data.train if name == "training-images" else data.held_out
-        numbers = MEASURES[name](network, split, preparation)
+        numbers = look_up(MEASURES, name, "measure")(network, split, preparation)
         results[name] = {key: round(number, 4) for key, number in numbers.items()}
     return results

@@ -14,6 +14,7 @@ from alexnet_course.config import look_up
 from alexnet_course.data import image_data
 from alexnet_course.data.folders import cache_folder
 from alexnet_course.experiments import EXPERIMENTS, Experiment
+from alexnet_course.fields import Positive, fitting
 from alexnet_course.provenance import RECORDED, environment, hardware
 from alexnet_course.recording import run
 from alexnet_course.results import manifests, mean_interval, recorded, recorded_table
@@ -39,9 +40,10 @@ def run_race(
 
     Raises :class:`KeyError` for a network without a race.
     """
+    seconds = fitting("seconds", seconds, Positive)
     trial = look_up(races(), name, "race")
-    chosen = tutorial(name)
     require_writable(folder / "race")
+    chosen = tutorial(name)
     device, precision = device_and_precision(precision=precision)
     place = _runs_folder(trial, folder, hardware(device.type), precision)
     train = image_data(chosen.data, quiet=True).train
@@ -131,7 +133,8 @@ def _runs_folder(trial: Experiment, folder: Path, machine: str, precision: str) 
     folder of this hardware's own in the cache: seconds of another machine say nothing here.
     """
     try:
-        made_on = {(m["hardware"], m["precision"]) for m in manifests(trial.name, folder)}
+        runs = manifests(trial.name, folder, needed=("hardware", "precision"))
+        made_on = {(m["hardware"], m["precision"]) for m in runs}
     except FileNotFoundError:
         return folder
     if made_on == {(machine, precision)}:

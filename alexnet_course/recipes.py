@@ -3,11 +3,12 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
 
-from alexnet_course.config import is_whole
+from alexnet_course.fields import Count, CountOrZero, NotNegative, Positive, Share, settle, shown
 
 PLATEAU_DROPS = 3  # paper §5
-SCALINGS = ("minus-one-to-one", "per-channel", "centred")
+Deviation = NotNegative | Literal["he"]
 
 
 @dataclass(frozen=True)
@@ -18,15 +19,14 @@ class FirstWeights:
     activations through ReLU layers (He et al. 2015). A name that no layer has is an error.
     """
 
-    std: float | str
+    std: Deviation
     bias: float = 0.0
-    stds: Mapping[str, float] = field(default_factory=dict)
+    stds: Mapping[str, Deviation] = field(default_factory=dict)
     biases: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for std in (self.std, *self.stds.values()):
-            if std != "he" and not (isinstance(std, (int, float)) and std >= 0):
-                raise ValueError(f"std must be a number, at least 0, or 'he'; got {std!r}")
+        if wrong := settle(self):
+            raise ValueError(f"first weights: {'; '.join(wrong)}")
 
 
 HE = FirstWeights("he")
@@ -48,7 +48,7 @@ class Recipe:
     §5). ``shift`` is in pixels each way; ``crop`` is the side in pixels of what is cut out of each
     image, at a random place while training and in the middle for measuring (``random_crop`` false:
     in the middle always). ``shared_draws`` images in a row share one flip and one place, as 32 do
-    in the released 2012 code. ``scaling`` is one of :data:`SCALINGS`; see
+    in the released 2012 code. For ``scaling`` see
     :meth:`alexnet_course.data.Preparation.of`. ``colour`` is the standard deviation of the three
     draws of the colour shift (paper §4.1: 0.1). ``first_weights`` is ``None`` for PyTorch's own;
     ``resize`` the size in pixels to which images are brought, ``None`` to leave them. A last,
@@ -56,61 +56,46 @@ class Recipe:
     """
 
     name: str
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    optimiser: str = "sgd"
-    momentum: float = 0.0
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+    optimiser: Literal["sgd", "adam"] = "sgd"
+    momentum: Share = 0.0
     nesterov: bool = False
-    weight_decay: float = 0.0
-    schedule: str = "constant"
-    warmup: float = 0.25
-    scaling: str = "minus-one-to-one"
+    weight_decay: NotNegative = 0.0
+    schedule: Literal["constant", "one-cycle", "plateau"] = "constant"
+    warmup: Annotated[float, "a number above 0 and below 1", lambda x: 0 < x < 1] = 0.25
+    scaling: Literal["minus-one-to-one", "per-channel", "centred"] = "minus-one-to-one"
     flip: bool = False
     vertical_flip: bool = False
-    shift: int = 0
-    colour: float = 0.0
-    label_smoothing: float = 0.0
-    patience: int = 3
+    shift: CountOrZero = 0
+    colour: NotNegative = 0.0
+    label_smoothing: Share = 0.0
+    patience: Count = 3
     first_weights: FirstWeights | None = None
-    resize: int | None = None
-    crop: int | None = None
+    resize: Count | None = None
+    crop: Count | None = None
     random_crop: bool = True
-    shared_draws: int = 1
+    shared_draws: Count = 1
     source: str = field(default="", metadata={"describes": True})
 
     def __post_init__(self) -> None:
+        if broken := settle(self) or self._at_odds():
+            raise ValueError(f"recipe {shown(self.name)}: {'; '.join(broken)}")
+
+    def _at_odds(self) -> list[str]:
+        """In sentences, which settings do not go together."""
         rules = {
-            "epochs must be a whole number, at least 1": is_whole(self.epochs, 1),
-            "batch_size must be a whole number, at least 1": is_whole(self.batch_size, 1),
-            "learning_rate must be above 0": self.learning_rate > 0,
-            "optimiser must be 'sgd' or 'adam'": self.optimiser in ("sgd", "adam"),
-            "momentum must be at least 0 and below 1": 0 <= self.momentum < 1,
-            "nesterov needs momentum": not self.nesterov or self.momentum > 0,
-            "momentum belongs to sgd; leave it at 0 with adam": self.optimiser == "sgd"
-            or self.momentum == 0,
-            "weight_decay must not be negative": self.weight_decay >= 0,
-            "schedule must be 'constant', 'one-cycle' or 'plateau'": self.schedule
-            in ("constant", "one-cycle", "plateau"),
-            "patience must be a whole number of epochs, at least 1": is_whole(self.patience, 1),
-            "warmup must be above 0 and below 1": 0 < self.warmup < 1,
-            f"scaling must be one of {', '.join(SCALINGS)}": self.scaling in SCALINGS,
-            "shift must be a whole number of pixels, at least 0": is_whole(self.shift, 0),
-            "resize must be a whole number of pixels, at least 1, or None": self.resize is None
-            or is_whole(self.resize, 1),
-            "crop must be a whole number of pixels, at least 1, or None": self.crop is None
-            or is_whole(self.crop, 1),
-            "crop and shift both move the image; leave one out": self.crop is None
-            or self.shift == 0,
-            "shared_draws must be a whole number of images, at least 1": is_whole(
-                self.shared_draws, 1
+            f"nesterov needs momentum, which is {self.momentum}": self.nesterov
+            and self.momentum == 0,
+            f"momentum is {self.momentum}, but belongs to sgd; leave it at 0 with adam": (
+                self.optimiser == "adam" and self.momentum > 0
             ),
-            "colour must not be negative": self.colour >= 0,
-            "label_smoothing must be at least 0 and below 1": 0 <= self.label_smoothing < 1,
+            f"crop is {self.crop} and shift {self.shift}; both move the image, leave one out": (
+                self.crop is not None and self.shift > 0
+            ),
         }
-        broken = [rule for rule, kept in rules.items() if not kept]
-        if broken:
-            raise ValueError(f"recipe {self.name!r}: {'; '.join(broken)}; got {self}")
+        return [rule for rule, broken in rules.items() if broken]
 
     def rate(self, step: int, steps: int) -> float:
         """The learning rate at ``step`` (from 0) of ``steps`` in the whole run.

@@ -13,17 +13,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 import torch
 
 from alexnet_course.arithmetic import training_operations
 from alexnet_course.checkpoints import require_writable, write_atomically
-from alexnet_course.config import digest, look_up, plain
+from alexnet_course.config import digest, plain, several
 from alexnet_course.data import DataError, ImageData, image_data
 from alexnet_course.data.folders import cache_folder
 from alexnet_course.experiments import Experiment
-from alexnet_course.measures import MEASURES, measure_all
+from alexnet_course.fields import Count, Seed, fitting
+from alexnet_course.measures import measure_all
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment, sealed
 from alexnet_course.results import manifests, record_path, recorded_epochs
@@ -50,9 +52,11 @@ def run(
     Raises :class:`ValueError` where records of several precisions leave ``"auto"`` open, and
     :class:`OSError` for a folder that can't be written into, before anything runs.
     """
+    fitting("experiment", chosen, Experiment)
+    if until is not None:
+        until = fitting("until", until, Count)
+    seeds = _seeds(chosen.seeds if seeds is None else seeds)
     names, images = _names_and_images(chosen, arms)
-    for measure in {measure for name in names for measure in chosen.arms[name].measures}:
-        look_up(MEASURES, measure, "measure")  # now, not after hours
     for name, data in images.items():
         if data.name != name:
             raise DataError(
@@ -60,7 +64,7 @@ def run(
                 "ALEXNET_COURSE_CIFAR10 to a folder of its images, or connect to a network"
             )
     held_by_arm = _images_by_arm(chosen, names, images)
-    jobs = [(name, seed) for seed in (seeds or chosen.seeds) for name in names]
+    jobs = [(name, seed) for seed in seeds for name in names]
     waiting = []
     for number, (name, seed) in enumerate(jobs, start=1):
         epochs = chosen.arms[name].recipe.epochs
@@ -76,6 +80,7 @@ def run(
         return
     require_writable(folder / chosen.name)
     device, precision = _as_recorded(chosen.name, folder, precision)
+    _try_measures(chosen, {name: held_by_arm[name] for _, name, *_ in waiting}, device)
     about = environment(device.type, precision)
     work_done = seconds_done = 0.0
     for position, (label, name, seed, wanted, work) in enumerate(waiting):
@@ -155,11 +160,16 @@ def rehearse(
     an experiment runs, its measures included; an accuracy after so little training is no answer to
     its question. ``"full"``: as :func:`run`, with the epochs of the recipe.
     """
+    fitting("experiment", chosen, Experiment)
+    fitting("scale", scale, Literal["quick", "full"])
+    epochs = fitting("epochs", epochs, Count)
+    seeds = _seeds(chosen.seeds[:1] if seeds is None else seeds)
     names, images = _names_and_images(chosen, arms)
     held_by_arm = _images_by_arm(chosen, names, images)
     device, precision = device_and_precision(precision=precision)
+    _try_measures(chosen, held_by_arm, device)
     rows = []
-    for seed in seeds or chosen.seeds[:1]:
+    for seed in seeds:
         for name in names:
             arm = chosen.arms[name]
             recipe, held = arm.recipe, held_by_arm[name]
@@ -193,11 +203,28 @@ def _names_and_images(
     chosen: Experiment, arms: Iterable[str] | None
 ) -> tuple[list[str], dict[str, ImageData]]:
     """The arms asked for, all unless named, and the data that they need."""
-    names = list(arms or chosen.arms)
-    unknown = [name for name in names if name not in chosen.arms]
+    names = several(chosen.arms if arms is None else arms)
+    unknown = [name for name in names if name not in list(chosen.arms)]
     if unknown:
         raise KeyError(f"{chosen.name} has no arm {unknown[0]!r}; it has {', '.join(chosen.arms)}")
     return names, {name: image_data(name) for name in {chosen.arms[name].data for name in names}}
+
+
+def _seeds(seeds: Iterable[int] | int) -> list[int]:
+    return [fitting("seed", seed, Seed) for seed in several(seeds)]
+
+
+def _try_measures(
+    chosen: Experiment, held_by_arm: Mapping[str, ImageData], device: torch.device
+) -> None:
+    """Measure each arm's network before it learns anything, on an image of each class: a measure
+    that there is not, or that does not suit the network, fails now and not after hours.
+    """
+    for name, held in held_by_arm.items():
+        arm = chosen.arms[name]
+        if arm.measures:
+            network = build(arm.architecture, seed=0).to(device)
+            measure_all(arm.measures, network, held.sample(1, 1), arm.recipe, device)
 
 
 def _images_by_arm(
@@ -223,9 +250,10 @@ def _as_recorded(name: str, folder: Path, precision: str) -> tuple[torch.device,
     in ``folder`` were made. What differs from theirs is said loudly.
     """
     try:
-        made = {(m["device"], m["precision"]) for m in manifests(name, folder)}
+        runs = manifests(name, folder, needed=("device", "precision"))
     except FileNotFoundError:
         return device_and_precision(precision=precision)
+    made = {(m["device"], m["precision"]) for m in runs}
     precisions = sorted({theirs for _, theirs in made})
     if precision == "auto" and len(precisions) > 1:
         raise ValueError(

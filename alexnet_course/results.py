@@ -5,16 +5,55 @@ import math
 import re
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import product
+from numbers import Real
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
-from alexnet_course.config import look_up
+from alexnet_course.config import look_up, several
 from alexnet_course.experiments import EXPERIMENTS
+from alexnet_course.fields import Count, CountOrZero, NotNegative, Positive, Seed, fitting
+from alexnet_course.measures import MEASURES
 from alexnet_course.provenance import RECORDED
+from alexnet_course.training import History
+
+# What is read of a manifest. The first two are in every one.
+_ENTRIES = {
+    "arm": str,
+    "seed": Seed,
+    "epochs": CountOrZero,
+    "measured_on": Literal["test", "validation"],
+    "data": str,
+    "commit": str,
+    "device": str,
+    "hardware": str,
+    "precision": str,
+    "versions": Mapping,
+    "seconds": NotNegative,
+    "measures": Mapping[str, Mapping[str, Real]],
+    "config": Mapping,
+}
+
+
+class RecordError(ValueError):
+    """A record that can't be read; the message names the file."""
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Around what reads a record: damage of any kind becomes a :class:`RecordError`."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
+        reason = f"it has no {error}" if isinstance(error, KeyError) else str(error).split("\n")[0]
+        raise RecordError(
+            f"{path} is damaged, or no record of this course: {reason}. Put back a whole copy of "
+            "it, or move it away and run it again"
+        ) from error
 
 
 def record_path(experiment: str, arm: str, seed: int, kind: str, folder: Path = RECORDED) -> Path:
@@ -28,10 +67,9 @@ def recorded_epochs(manifest: Path) -> int:
     """How many epochs a record holds: 0 where there is none, all where the run diverged."""
     if not manifest.exists():
         return 0
-    stored = json.loads(manifest.read_text())
-    if "diverged" in stored:
-        return stored["config"]["recipe"]["epochs"]
-    return stored.get("epochs", stored["config"]["recipe"]["epochs"])
+    stored = _manifest(manifest, needed=("config",))
+    of_recipe = stored["config"]["recipe"]["epochs"]
+    return of_recipe if "diverged" in stored else stored.get("epochs", of_recipe)
 
 
 def recorded(name: str, folder: Path = RECORDED) -> pd.DataFrame:
@@ -39,41 +77,96 @@ def recorded(name: str, folder: Path = RECORDED) -> pd.DataFrame:
 
     How each run was made goes with the table (``attrs``), and :func:`gains` looks at it.
 
-    Raises :class:`FileNotFoundError` when nothing is recorded under that name.
+    Raises :class:`FileNotFoundError` when nothing is recorded under that name, and
+    :class:`RecordError` for a record that is damaged.
     """
     tables = []
     runs = manifests(name, folder)
     for manifest in runs:
         path = record_path(name, manifest["arm"], manifest["seed"], "csv", folder)
-        table = pd.read_csv(path)
+        table = _history(path, manifest)
         table.insert(0, "arm", manifest["arm"])
         table.insert(1, "seed", manifest["seed"])
         tables.append(table)
     return _with_making(pd.concat(tables, ignore_index=True), runs)
 
 
-def manifests(name: str, folder: Path = RECORDED) -> list[dict[str, Any]]:
-    """The manifests of an experiment's recorded runs, by arm, then seed."""
-    found = [json.loads(path.read_text()) for path in sorted((folder / name).glob("*.json"))]
-    if not found:
+def manifests(
+    name: str, folder: Path = RECORDED, needed: Iterable[str] = ()
+) -> list[dict[str, Any]]:
+    """The manifests of an experiment's recorded runs, by arm, then seed.
+
+    Raises as :func:`recorded` does, also where one lacks an entry that is ``needed``.
+    """
+    fitting("experiment", name, str)
+    paths = sorted((existing(folder) / name).glob("*.json"))
+    if not paths:
         raise FileNotFoundError(
-            f"nothing is recorded under {name!r} in {folder}; run "
-            f"'python -m alexnet_course experiment {name}'"
+            f"nothing is recorded under {name!r} in {folder}; {_advice(name, folder)}"
         )
+    found = [_manifest(path, needed) for path in paths]
     order = list(EXPERIMENTS[name].arms) if name in EXPERIMENTS else []
     return sorted(
         found, key=lambda m: (order.index(m["arm"]) if m["arm"] in order else -1, m["seed"])
     )
 
 
+def existing(folder: Path) -> Path:
+    """``folder``, if there is one."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder} to read records from")
+    return folder
+
+
+def _advice(name: str, folder: Path) -> str:
+    if name in EXPERIMENTS:
+        return f"run 'python -m alexnet_course experiment {name}'"
+    there = sorted({path.parent.name for path in folder.glob("*/*-seed*.json")})
+    return f"recorded there: {', '.join(there) or 'nothing'}"
+
+
+def _manifest(path: Path, needed: Iterable[str]) -> dict[str, Any]:
+    with reading(path):
+        stored = fitting("its content", json.loads(path.read_text(encoding="utf-8")), dict)
+        for key, hint in _ENTRIES.items():
+            if key in stored or key in ("arm", "seed", *needed):
+                fitting(key, stored[key], hint)
+        if "config" in stored:
+            fitting("recipe epochs", stored["config"]["recipe"]["epochs"], Count)
+        if path.name != f"{stored['arm']}-seed{stored['seed']}.json":
+            raise ValueError(f"it holds arm {stored['arm']}, seed {stored['seed']}")
+    return stored
+
+
+def _history(path: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    with reading(path):
+        table = pd.read_csv(path)
+        of_recipe = manifest.get("config", {}).get("recipe", {}).get("epochs", len(table))
+        epochs = manifest.get("epochs", of_recipe)
+        if list(table["epoch"]) != list(range(1, epochs + 1)):
+            raise ValueError(f"its epochs are not 1 to {epochs}")
+        if table.apply(pd.to_numeric, errors="coerce").isna().any(axis=None):
+            raise ValueError("it has values that are missing or are no numbers")
+        columns = History(manifest["measured_on"]).frame if "measured_on" in manifest else []
+        if missing := [column for column in columns if column not in table]:
+            raise ValueError(f"it has no {', '.join(missing)}")
+    return table
+
+
 def measured(name: str, measure: str, folder: Path = RECORDED) -> pd.DataFrame:
-    """What ``measure`` gave at the end of each run: columns ``arm``, ``seed`` and its numbers."""
+    """What ``measure`` gave at the end of each run: columns ``arm``, ``seed`` and its numbers.
+
+    No rows where no run measured it; :class:`KeyError` for a measure that there is not.
+    """
     runs = manifests(name, folder)
-    table = pd.DataFrame(
+    known = dict.fromkeys(MEASURES) | {key: None for m in runs for key in m.get("measures", {})}
+    look_up(known, measure, "measure")
+    rows = [
         {"arm": manifest["arm"], "seed": manifest["seed"], **manifest["measures"][measure]}
         for manifest in runs
         if measure in manifest.get("measures", {})
-    )
+    ]
+    table = pd.DataFrame(rows, columns=None if rows else ["arm", "seed"])
     return _with_making(table, runs)
 
 
@@ -122,10 +215,14 @@ def recorded_table(names: Iterable[str] | None = None, folder: Path = RECORDED) 
     ``seconds`` the mean for a run. Warns where the runs of an arm were not made alike
     (:func:`making`).
     """
+    if names is None:
+        names = [n for n in EXPERIMENTS if (existing(folder) / n).is_dir()]
+        if not names:
+            raise FileNotFoundError(f"nothing is recorded in {folder}")
     rows = []
-    for name in names or [n for n in EXPERIMENTS if (folder / n).is_dir()]:
+    for name in several(names):
         table = recorded(name, folder)
-        runs = pd.DataFrame(manifests(name, folder))
+        runs = pd.DataFrame(manifests(name, folder, needed=set(_ENTRIES) - {"epochs", "measures"}))
         for arm, group in runs.groupby("arm", sort=False):
             measured_on = group["measured_on"].iloc[0]
             _warn_of_mixing(f"the mean of {name}, {arm}", table, [arm], group["seed"])
@@ -176,6 +273,8 @@ def final_results(*names: str, folder: Path = RECORDED) -> pd.DataFrame:
     tables = []
     for name in names:
         seen = measured(name, "training-images", folder).set_index(["arm", "seed"])
+        if seen.empty:
+            raise KeyError(f"no run of {name!r} in {folder} was measured on its training images")
         last = recorded(name, folder).groupby(["arm", "seed"]).last().loc[seen.index]
         columns = {
             "training loss": seen["loss"],
@@ -197,7 +296,7 @@ def gains(
     of the differences, ``half_width`` of its 95 % t-interval (NaN for one seed) and ``seeds``, how
     many both have. Warns of pairs that were not made alike (:func:`making`).
     """
-    return gains_of_pairs(runs, {arm: (arm, over) for arm in arms}, column)
+    return gains_of_pairs(runs, {arm: (arm, over) for arm in several(arms)}, column)
 
 
 def gains_of_pairs(
@@ -210,7 +309,7 @@ def gains_of_pairs(
 
     With ``pooled``, a last column ``pooled`` has the half-width by :func:`pooled_interval`.
     """
-    last = runs.groupby(["arm", "seed"])[column].last().unstack("arm")
+    last = _ends(runs, column).unstack("arm")
     rows = {}
     for label, (arm, over) in pairs.items():
         differences = (
@@ -312,7 +411,13 @@ def pooled_interval(
 
 def _arms_by_seeds(runs: pd.DataFrame, column: str) -> pd.DataFrame:
     """``column`` at the end of each run: a row for each arm that has all seeds."""
-    return runs.groupby(["arm", "seed"])[column].last().unstack("seed").dropna().astype(float)
+    return _ends(runs, column).unstack("seed").dropna().astype(float)
+
+
+def _ends(runs: pd.DataFrame, column: str) -> pd.Series:
+    """``column`` at the end of each run, by arm and seed."""
+    look_up(runs.drop(columns=["arm", "seed"], errors="ignore"), column, "column")
+    return runs.groupby(["arm", "seed"])[column].last()
 
 
 def seeds_for(aim: float, spread: float) -> int:
@@ -323,8 +428,7 @@ def seeds_for(aim: float, spread: float) -> int:
     """
     from scipy import stats
 
-    if not (0 < aim < math.inf and 0 <= spread < math.inf):
-        raise ValueError(f"aim must be above 0 and spread at least 0; got {aim!r} and {spread!r}")
+    aim, spread = fitting("aim", aim, Positive), fitting("spread", spread, NotNegative)
     n = max(2, int((1.959 * spread / aim) ** 2))  # enough by the normal distribution
     while stats.t.ppf(0.975, n - 1) * spread / n**0.5 > aim:
         n += 1

@@ -146,8 +146,14 @@ def test_errors_list_what_exists():
 def test_an_edit_is_checked_like_a_new_network():
     with pytest.raises(SpecError, match=r"'conv1'.*stride is 0"):
         ALEXNET.replace("conv1", stride=0)
-    with pytest.raises(SpecError, match="'alexnet-2012': input shape"):
+    with pytest.raises(SpecError, match="'alexnet-2012': input_shape is"):
         ALEXNET.with_input(3, 0, 227)
+    for function in (None, "swish"):
+        with pytest.raises(SpecError, match=f"function is {function!r}; it must be 'tanh'"):
+            ALEXNET.with_activation(function)
+    for classes in ("10", 0, 2.5):
+        with pytest.raises(SpecError, match=f"'fc8'.*out_features is {classes!r}"):
+            ALEXNET.with_classes(classes)
     with pytest.raises(SpecError, match=r"'pool5'.*window of 3 is larger"):
         layer_table(ALEXNET.with_input(3, 63, 63))
 

@@ -1,6 +1,8 @@
 """What is counted and divided, by hand; clocks are replaced, since no test may time anything."""
 
 import json
+import re
+import signal
 from dataclasses import replace
 
 import pytest
@@ -17,6 +19,7 @@ from alexnet_course.benchmark import images_per_second, profile, summary, text
 from alexnet_course.experiments import Arm, Experiment
 from alexnet_course.network import build
 from alexnet_course.recipes import Recipe
+from alexnet_course.results import RecordError
 from alexnet_course.tutorials import Tutorial
 
 CPU = torch.device("cpu")
@@ -176,6 +179,66 @@ def test_standings_put_accuracies_and_measured_speeds_together(small, tmp_path):
     assert row["seconds"] == pytest.approx(2 * 30 / speed)
     race = json.loads((tmp_path / "race" / "small-cpu.json").read_text())
     assert row["accuracy"] == pytest.approx(sum(race["our_accuracies"]) / 2, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[:100],
+        lambda text: text.replace('"tutorial": "small"', '"tutorial": "large"'),
+        lambda text: text.replace('"device": "cpu"', '"device": 0'),
+        lambda text: text.replace('"ours": [', '"ours": [7, '),
+        lambda text: text.replace('"ours": [', '"ours": ["fast", '),
+        lambda text: text.replace('"ceiling"', '"floor"'),
+        lambda text: re.sub(r'"published": \[[^]]*]', '"published": [0, 0]', text, count=1),
+    ],
+)
+def test_a_damaged_benchmark_is_named(small, tmp_path, damage):
+    speeds = {"ours": [30, 40], "published": [10, 20], "ceiling": [100, 100]}
+    record = {"tutorial": "small", "device": "cpu", "operations_per_image": 1e9, **speeds}
+    path = tmp_path / "benchmark" / "small-cpu.json"
+    module.store(path, record)
+    assert module.recorded_benchmarks(tmp_path)[0]["summary"]["ratio"] == 2.5
+    whole = re.sub(r"\n\s*", " ", path.read_text())
+    path.write_text(damage(whole))
+    assert path.read_text() != whole
+    with pytest.raises(RecordError, match=f"{path} is damaged"):
+        race_module.standings(tmp_path)
+
+
+def test_a_folder_that_is_not_there_holds_no_benchmarks(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
+        module.recorded_benchmarks(tmp_path / "nowhere")
+
+
+def test_names_alone_and_numbers_out_of_range(small, tmp_path):
+    module.run_benchmark("small", 1, 0.01, "float32", tmp_path)
+    assert [path.name for path in (tmp_path / "benchmark").iterdir()] == ["small-cpu.json"]
+    for options in ({"rounds": True}, {"rounds": 1.0}, {"seconds": "3"}, {"seconds": None}):
+        with pytest.raises(ValueError, match=r"is .*; it must be a"):
+            module.run_benchmark("small", folder=tmp_path, **options)
+    with pytest.raises(ValueError, match="seconds is '3'; it must be a number above 0"):
+        race_module.run_race("small", "3", folder=tmp_path)
+
+
+def test_a_process_that_ends_without_a_word_is_told_in_one(monkeypatch, capfd):
+    monkeypatch.setattr(module, "_measure_memory", print)
+    with pytest.raises(RuntimeError, match="the memory of two-conv ended before it was done"):
+        module.peak_memory("ours", "two-conv", CPU, "float32")
+
+
+def test_ctrl_c_is_not_for_the_process_that_measures_memory(monkeypatch):
+    """It would print a traceback of its own; it inherits what is set as it starts."""
+    seen = []
+    context = module.multiprocessing.get_context("spawn")
+    monkeypatch.setattr(
+        context.Process, "start", lambda self: seen.append(signal.getsignal(signal.SIGINT))
+    )
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises((RuntimeError, AssertionError, AttributeError)):
+        module.peak_memory("ours", "two-conv", CPU, "float32")
+    assert seen == [signal.SIG_IGN] and signal.getsignal(signal.SIGINT) == before
 
 
 def test_a_network_without_a_race_is_answered_with_those_that_have_one(capsys):

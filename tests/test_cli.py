@@ -1,9 +1,12 @@
 """``python -m alexnet_course``: what it prints can be read back; what it can't do it explains."""
 
 import csv
+import errno
 import io
 import json
+import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -117,3 +120,86 @@ def test_the_module_runs_as_a_program(name, code):
         assert done.stdout == "" and done.stderr.count("\n") == 1
     else:
         assert "576,778" in done.stdout and done.stderr == ""
+
+
+@pytest.fixture
+def places(tmp_path):
+    """By word: a file, an empty folder, and one that is not there."""
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    return {word: str(tmp_path / word) for word in ("file", "empty", "nowhere")}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("table ''", "no network ''; choose one of alexnet-2012"),
+        ("recorded nothing", "under 'nothing' in .*; recorded there: .*two-conv"),
+        (
+            "recorded two-conv --records {empty}",
+            "run 'python -m alexnet_course experiment two-conv",
+        ),
+        ("recorded ''", "nothing is recorded under ''"),
+        ("recorded benchmark", "benchmark/.*-cpu.json is damaged, or no record .* it has no 'arm'"),
+        ("recorded --records {nowhere}", "there is no folder {nowhere} to read records from"),
+        ("recorded --records {file}", "there is no folder {file} to read records from"),
+        ("recorded --records {empty}", "nothing is recorded in {empty}"),
+        ("experiment nothing", "no experiment 'nothing'; choose one of two-conv"),
+        ("experiment two-conv --until 0", "until is 0; it must be a whole number, at least 1"),
+        ("experiment two-conv --until -1", "until is -1; it must be a whole number, at least 1"),
+        ("experiment two-conv --seeds 0 -1", "seed is -1; it must be a whole number from 0 to"),
+        (
+            "experiment two-conv --seeds 99999999999999999999",
+            "seed is 99999999999999999999; it must",
+        ),
+        ("experiment two-conv --arms p", "two-conv has no arm 'p'; it has published, "),
+        ("benchmark nothing", "no tutorial 'nothing'; choose one of upscaled-227"),
+        ("benchmark --seconds nan", "seconds is nan; it must be a number above 0"),
+        ("benchmark --seconds -1", "seconds is -1.0; it must be a number above 0"),
+        ("benchmark --seconds inf", "seconds is inf; it must be a number above 0"),
+        ("benchmark --rounds 0", "rounds is 0; it must be a whole number, at least 1"),
+        ("benchmark --rounds -3", "rounds is -3; it must be a whole number, at least 1"),
+        ("benchmark --out {file}", "{file}/benchmark can't be written into"),
+        ("race nothing", "no race 'nothing'; choose one of two-conv, five-conv-32"),
+        ("race two-conv --seconds 0", "seconds is 0.0; it must be a number above 0"),
+        ("race two-conv --seconds nan", "seconds is nan; it must be a number above 0"),
+        ("race two-conv --out {file}", "{file}/race can't be written into"),
+        ("data export {file} --of faces", "{file}"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_2(capsys, places, line, words):
+    assert main(shlex.split(line.format(**places))) == 2
+    err = capsys.readouterr().err
+    assert re.match(f"error: .*{words.format(**places)}", err), err
+    assert err.count("\n") == 1 and err.endswith("\n")
+
+
+def test_ctrl_c_ends_with_130_and_a_sentence(capsys, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alexnet_course.results.recorded_table", stop)
+    assert main(["recorded"]) == 130
+    out, err = capsys.readouterr()
+    assert out == "" and err == "stopped; run the same command again to go on\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [(errno.ENOSPC, 2, "error: No space left on device\n"), (errno.EPIPE, 0, "")],
+)
+def test_output_that_nobody_takes_is_no_traceback(capsys, monkeypatch, number, code, said):
+    """A full disk, and a reader such as ``head`` that has gone."""
+
+    class Taken(io.StringIO):
+        def flush(self):
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("sys.stdout", Taken())
+    assert main(["list"]) == code
+    assert capsys.readouterr().err == said
+
+
+def test_without_an_output_nothing_is_printed(monkeypatch):
+    monkeypatch.setattr("sys.stdout", None)
+    assert main(["list"]) == 0

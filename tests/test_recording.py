@@ -271,6 +271,71 @@ def test_an_unknown_measure_is_refused_before_anything_runs(data, small, tmp_pat
     assert evaluations[1] == []
 
 
+@pytest.mark.parametrize("start", [run, rehearse])
+@pytest.mark.parametrize(
+    ("measure", "error", "words"),
+    [
+        ("weight", KeyError, "no measure 'weight'; choose one of dead-units"),
+        ("ten-crops", ValueError, "need a recipe that crops"),
+        ("masked-passes", ValueError, "need a network with dropout"),
+    ],
+)
+def test_a_measure_that_cannot_be_taken_is_refused_before_training(
+    data, small, tmp_path, evaluations, monkeypatch, start, measure, error, words
+):
+    monkeypatch.setattr(recording, "RECORDED", tmp_path)
+    arm = small.arms["rate-0.01"]
+    arm = replace(arm, architecture=arm.architecture.without("dropout"), measures=(measure,))
+    options = {"folder": tmp_path / "new"} if start is run else {}
+    with pytest.raises(error, match=words):
+        start(replace(small, arms={"measured": arm}), **options)
+    assert evaluations[1] == [] and not (tmp_path / "new").exists()
+
+
+def test_a_single_arm_or_seed_is_a_list_of_one(data, small, record):
+    folder = record(arms="rate-0.05", seeds=0)
+    assert [(m["arm"], m["seed"]) for m in manifests("small", folder)] == [("rate-0.05", 0)]
+    table = rehearse(small, "rate-0.01", 1, "float32")
+    assert list(zip(table["arm"], table["seed"])) == [("rate-0.01", 1)]
+    twice = rehearse(small, ["rate-0.01"] * 2, [1, 1], "float32")
+    assert len(twice) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"until": 0}, "until is 0; it must be a whole number, at least 1"),
+        ({"until": 1.5}, "until is 1.5; it must"),
+        ({"seeds": -1}, "seed is -1; it must be a whole number from 0 to"),
+        ({"seeds": ["0"]}, "seed is '0'; it must"),
+        ({"seeds": [True]}, "seed is True; it must"),
+        ({"seeds": float("nan")}, "seed is nan; it must"),
+        ({"arms": [1]}, "small has no arm 1; it has rate-0.05, rate-0.01"),
+        ({"arms": [["rate-0.05"]]}, "small has no arm .'rate-0.05'.; it has"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_refused_before_anything_runs(
+    data, record, tmp_path, options, words
+):
+    with pytest.raises((ValueError, KeyError), match=words):
+        record(**options)
+    assert not (tmp_path / "recorded").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"chosen": "study"}, "experiment is 'study'; it must be of type Experiment"),
+        ({"scale": "fast"}, "scale is 'fast'; it must be 'quick' or 'full'"),
+        ({"epochs": 0}, "epochs is 0; it must be a whole number, at least 1"),
+        ({"seeds": [0, None]}, "seed is None; it must"),
+    ],
+)
+def test_a_rehearsal_refuses_what_cannot_be(data, small, options, words):
+    with pytest.raises(ValueError, match=words):
+        rehearse(**{"chosen": small} | options)
+
+
 def test_the_manifest_says_what_was_run_on_what(data, record, small, monkeypatch):
     monkeypatch.setattr("sys.argv", ["x", "experiment", "small", "--seeds", "0"])
     folder = record(seeds=[0])
@@ -341,8 +406,10 @@ def test_names_that_are_unknown_list_those_that_exist(data, record, tmp_path):
         record(arms=["rate-0.5"])
     with pytest.raises(KeyError, match="no experiment 'three-conv'; choose one of two-conv, "):
         experiment("three-conv")
-    with pytest.raises(FileNotFoundError, match=r"recorded under 'gone'.*experiment gone"):
+    with pytest.raises(FileNotFoundError, match=r"recorded under 'gone' in .*; recorded there: "):
         recorded("gone", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"recorded under 'study'.*experiment study"):
+        recorded("study", tmp_path)
     with pytest.raises(KeyError, match=r"nothing is reported for 'two-conv', 'beauty'.*two-conv: "):
         reported("two-conv", "beauty")
     assert experiment("two-conv").name == "two-conv"

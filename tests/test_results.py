@@ -18,16 +18,21 @@ from alexnet_course.config import digest
 from alexnet_course.experiments import EXPERIMENTS, experiment
 from alexnet_course.provenance import RECORDED
 from alexnet_course.results import (
+    RecordError,
     final_results,
     gains,
     gains_of_pairs,
     interval_text,
+    manifests,
     mean_interval,
+    measured,
     pooled_interval,
     prediction_interval,
     prediction_text,
     record_path,
     recorded,
+    recorded_epochs,
+    recorded_table,
     reported,
     seeds_for,
     two_way,
@@ -110,8 +115,8 @@ def test_seeds_for_a_half_width():
     assert seeds_for(4.302654 / math.sqrt(3), 1) == 3
     assert seeds_for(100, 1) == 2 == seeds_for(1, 0)
     assert seeds_for(0.001, 1) == pytest.approx(1.96**2 * 1e6, rel=1e-3)
-    for aim, spread in ((0, 1), (-1, 1), (math.nan, 1), (1, math.nan), (1, -1)):
-        with pytest.raises(ValueError, match="aim must be above 0"):
+    for aim, spread in ((0, 1), (-1, 1), (math.nan, 1), (1, math.nan), (1, -1), ("1", 1)):
+        with pytest.raises(ValueError, match=r"(aim|spread) is .*; it must be a number"):
             seeds_for(aim, spread)
 
 
@@ -223,6 +228,154 @@ def test_reported_gives_the_tutorials_test_accuracies():
     best = table.loc[table["value"].idxmax()]
     assert (best["at"], best["value"]) == (19, 73.2595)
     assert table["value"].iloc[-1] == 65.3283
+
+
+# Records that are damaged, and names that there are not
+
+
+@pytest.fixture
+def record(tmp_path):
+    """The folder of records with one run, and the paths of its manifest and history."""
+    source = (
+        record_path("two-conv", "published", 0, "json"),
+        record_path("two-conv", "published", 0, "csv"),
+    )
+    (tmp_path / "two-conv").mkdir()
+    copies = [tmp_path / "two-conv" / path.name for path in source]
+    for path, copy in zip(source, copies, strict=True):
+        copy.write_bytes(path.read_bytes())
+    return tmp_path, *copies
+
+
+def other(**entries):
+    """A damage to a manifest: these entries in place of its own; ``None`` leaves one out."""
+
+    def change(text):
+        stored = json.loads(text) | entries
+        return json.dumps({key: value for key, value in stored.items() if value is not None})
+
+    return change
+
+
+DAMAGES = {
+    "empty": ("json", lambda text: ""),
+    "half": ("json", lambda text: text[: len(text) // 2]),
+    "a list": ("json", lambda text: "[]"),
+    "a number": ("json", lambda text: "7"),
+    "nested": ("json", lambda text: "[" * 10**5),
+    "latin": ("json", lambda text: text.encode().replace(b'"two-conv"', b'"\xff"')),
+    "no arm": ("json", other(arm=None)),
+    "another arm": ("json", other(arm="trained-well")),
+    "arm of a number": ("json", other(arm=7)),
+    "seed of a text": ("json", other(seed="0")),
+    "another seed": ("json", other(seed=1)),
+    "negative seed": ("json", other(seed=-1)),
+    "more epochs": ("json", other(epochs=21)),
+    "epochs of a text": ("json", other(epochs="20")),
+    "no data": ("json", other(data=None)),
+    "hardware of numbers": ("json", other(hardware=[1, 2])),
+    "no precision": ("json", other(precision=None)),
+    "seconds of a text": ("json", other(seconds="long")),
+    "negative seconds": ("json", other(seconds=-1)),
+    "measured on nothing": ("json", other(measured_on="train")),
+    "no config": ("json", other(config=None)),
+    "config without a recipe": ("json", other(config={})),
+    "config of a text": ("json", other(config="two-conv")),
+    "epochs of no recipe": ("json", other(config={"recipe": {"epochs": 0}})),
+    "empty history": ("csv", lambda text: ""),
+    "head alone": ("csv", lambda text: text.splitlines()[0]),
+    "a row lost": ("csv", lambda text: "".join(text.splitlines(keepends=True)[:-1])),
+    "a row cut": ("csv", lambda text: text[:-30]),
+    "a row twice": ("csv", lambda text: text + text.splitlines(keepends=True)[-1]),
+    "a column lost": ("csv", lambda text: text.replace("test_accuracy", "accuracy")),
+    "no epochs": ("csv", lambda text: text.replace("epoch", "period")),
+    "a word": ("csv", lambda text: text.replace(",", ",high", 9)),
+    "a value lost": ("csv", lambda text: text.replace("0.1,", ",", 1)),
+    "ragged": ("csv", lambda text: text + ",,,,,,,,,,,,\n"),
+    "bytes": ("csv", lambda text: b"\xff\xfe\x00" + text.encode()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_record_is_named_in_one_sentence(record, capsys, damage):
+    folder, manifest, history = record
+    assert len(recorded_table(["two-conv"], folder)) == 1
+    kind, change = DAMAGES[damage]
+    path = manifest if kind == "json" else history
+    content = change(path.read_text(encoding="utf-8"))
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(RecordError) as error:
+        recorded_table(["two-conv"], folder)
+    said = str(error.value)
+    # Too many epochs in the manifest are too few in the history, and it is that which is named.
+    assert said.startswith(f"{manifest} is damaged") or said.startswith(f"{history} is damaged")
+    assert kind == "json" or str(history) in said
+    assert "\n" not in said and "move it away" in said
+    assert main(["recorded", "two-conv", "--records", str(folder)]) == 2
+    assert capsys.readouterr().err == f"error: {said}\n"
+
+
+def test_a_manifest_cut_anywhere_is_never_a_raw_error(record):
+    folder, manifest, _ = record
+    whole = manifest.read_bytes().rstrip()
+    for length in range(0, len(whole), 7):
+        manifest.write_bytes(whole[:length])
+        for read in (lambda: manifests("two-conv", folder), lambda: recorded_epochs(manifest)):
+            with pytest.raises(RecordError, match="is damaged, or no record"):
+                read()
+
+
+def test_a_history_that_is_missing_is_named(record, capsys):
+    folder, _, history = record
+    history.unlink()
+    assert main(["recorded", "--records", str(folder)]) == 2
+    assert capsys.readouterr().err == f"error: {history}: No such file or directory\n"
+
+
+def test_what_was_never_measured_has_no_rows_and_what_cannot_be_measured_is_refused(record):
+    folder, *_ = record
+    nothing = measured("two-conv", "dead-units", folder)
+    assert nothing.empty and list(nothing.columns) == ["arm", "seed"]
+    with pytest.raises(KeyError, match="no measure 'dead-unit'; choose one of dead-units, "):
+        measured("two-conv", "dead-unit", folder)
+    with pytest.raises(KeyError, match=r"no run of 'two-conv' in .* was measured on its training"):
+        final_results("two-conv", folder=folder)
+
+
+def test_an_experiment_that_there_is_not_is_no_advice_to_run_it():
+    for read in (final_results, recorded, manifests):
+        with pytest.raises(
+            FileNotFoundError, match=r"recorded under 'studdy'.*: .*, study, "
+        ) as error:
+            read("studdy")
+        assert "run 'python" not in str(error.value)
+
+
+def test_a_column_or_arm_that_there_is_not_lists_those_that_there_are():
+    runs = as_runs({"a": (1, 2), "b": (3, 5)}).assign(test_loss=0.5)
+    for compare in (
+        lambda: gains(runs, over="a", arms=["b"], column="accuracy"),
+        lambda: gains_of_pairs(runs, {"x": ("b", "a")}, "accuracy"),
+        lambda: two_way(runs, "accuracy"),
+        lambda: pooled_interval(runs, {"b": 1, "a": -1}, "accuracy"),
+    ):
+        with pytest.raises(
+            KeyError, match="no column 'accuracy'; choose one of test_accuracy, test"
+        ):
+            compare()
+    ends = runs.set_index(["arm", "seed"])  # as final_results gives them
+    with pytest.raises(KeyError, match="no column 'gap'; choose one of test_accuracy, test_loss"):
+        gains(ends, over="a", arms=["b"], column="gap")
+
+
+def test_a_single_name_is_a_list_of_one(record):
+    folder, *_ = record
+    assert recorded_table("two-conv", folder).equals(recorded_table(["two-conv"], folder))
+    runs = as_runs({"a": (1, 2), "bc": (3, 5)})
+    for wrong in (["two-conv"], None, 3):
+        with pytest.raises(ValueError, match=r"experiment is .*; it must be a text"):
+            recorded(wrong, folder)
+    assert gains(runs, over="a", arms="bc").equals(gains(runs, over="a", arms=["bc"]))
 
 
 # The records that come with the course
