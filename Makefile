@@ -1,20 +1,23 @@
 # Each target is one plain command or a few; CONTRIBUTING.md gives them for systems without make.
 PYTHON ?= python3
+NAMED = $(filter-out file,$(origin PYTHON)) # not empty where PYTHON is given: then .venv follows it
 BIN = .venv/bin
+TWO = -n 2 --dist loadfile # two files of tests, or two chapters, at a time, each on one core
 
-.PHONY: book test colab execute exercises grade grades repository experiments clean
+.PHONY: book test colab execute exercises grade grades repository experiments clean always
 
 book: .venv/book
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
 
+test: export OMP_NUM_THREADS = 1
 test: .venv/test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python tools/notebooks.py check
-	$(BIN)/pytest
+	$(BIN)/pytest $(TWO)
 	ALEXNET_COURSE_CIFAR10=stand-in ALEXNET_COURSE_SCALE=quick TQDM_DISABLE=1 \
-	  $(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks/*.ipynb
+	  $(BIN)/pytest $(TWO) --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks/*.ipynb
 
 execute: .venv/test
 	$(BIN)/python tools/notebooks.py execute
@@ -43,8 +46,13 @@ experiments: .venv/test
 clean:
 	rm -rf _build build .venv *.egg-info
 
-.venv/book: requirements.txt pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+# Looked at each time; changes only where .venv is made anew, and then all is installed again.
+.venv/pyvenv.cfg: always
+	@$(PYTHON) tools/environment.py $(NAMED)
+
+always:
+
+.venv/book: .venv/pyvenv.cfg requirements.txt pyproject.toml
 	$(BIN)/pip install --quiet -r requirements.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@

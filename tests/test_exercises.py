@@ -1,6 +1,8 @@
 """The exercises: sources that pass, releases that give nothing away, tests that tell right from
 wrong."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -126,6 +128,20 @@ def test_a_private_folder_takes_the_place_of_the_public_sources(tmp_path, monkey
     monkeypatch.setenv("ALEXNET_COURSE_EXERCISES", str(tmp_path / "nowhere"))
     with pytest.raises(SystemExit, match="holds no exercises; expected"):
         exercises.sources()
+
+
+def test_a_private_folder_that_is_not_there_keeps_no_test_from_running(tmp_path):
+    """The tests are of the exercises in this tree, whatever the variable names."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", __file__],
+        cwd=ROOT,
+        env=os.environ | {"ALEXNET_COURSE_EXERCISES": str(tmp_path / "nowhere")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "test_an_exercise_is_whole[ex03]" in done.stdout
 
 
 def test_the_trial_notices_bad_tests_and_bad_answers(monkeypatch):

@@ -3,6 +3,7 @@
 import base64
 import copy
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,10 @@ def test_few_cells_escape_the_comparison(path):
     skipped = [c for c in code if "nbval-skip" in c.metadata.get("tags", [])]
     assert len(escaping) <= 4
     assert not skipped
+    drawing = [cell for cell in code if notebooks.pictures(cell.outputs)]
+    from_data = [c for c in code if "picture-of-data" in c.metadata.get("tags", [])]
+    assert all(cell in drawing for cell in from_data)
+    assert len(from_data) <= 4
 
 
 def damage(change):
@@ -138,6 +143,113 @@ def test_a_figure_without_alt_text_is_noticed(book):
             cell.metadata.pop("mystnb", None)
 
     assert "alt text" in damage(strip)
+
+
+def png(draw=lambda axis: None):
+    """A small chart (base64), on which ``draw`` draws more."""
+    figure, axis = plt.subplots(figsize=(4, 3))
+    axis.plot([1, 3, 2])
+    draw(axis)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", facecolor="white")
+    plt.close(figure)
+    return base64.b64encode(drawn.getvalue()).decode()
+
+
+def showing(picture):
+    return [nbformat.v4.new_output("display_data", data={"image/png": picture})]
+
+
+def test_swapped_and_changed_pictures_are_noticed(book):
+    def draw(code, chapter):
+        for cell in code:
+            cell.outputs = []
+        for cell, text in zip(code[1:3], ("one", "two"), strict=True):
+            cell.outputs = showing(png(lambda axis, text=text: axis.set_title(text)))
+        for cell in code:
+            notebooks.note_pictures(cell)
+
+    def swap(code, chapter):
+        code[1].outputs, code[2].outputs = code[2].outputs, code[1].outputs
+
+    def change(code, chapter):
+        code[1].outputs = showing(notebooks.smaller(code[1].outputs[0].data["image/png"]))
+
+    assert "other pictures" not in damage(draw)
+    assert damage(swap).count("other pictures") == 2
+    assert damage(swap).count("other pictures") == 0
+    assert damage(change).count("other pictures") == 1
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda axis: axis.plot([1, 3.02, 2]),
+        lambda axis: axis.set_xlabel("epoch"),
+        lambda axis: axis.lines[0].set_color("C1"),
+        lambda axis: axis.lines[0].set_ydata([1, 3, 2.05]),
+        lambda axis: axis.lines[0].set_linestyle("--"),
+        lambda axis: axis.text(0.2, 1.5, "1.5", fontsize=9),
+    ],
+)
+def test_another_drawing_is_told_from_the_same_one_packed(draw):
+    same = png()
+    assert notebooks.alike(same, notebooks.smaller(same))
+    assert not notebooks.alike(same, png(draw))
+
+
+def test_a_digit_in_a_figure_is_seen():
+    one, other = (png(lambda axis, t=t: axis.text(0.2, 1.5, t, size=9)) for t in ("8.3", "8.8"))
+    assert not notebooks.alike(one, other)
+
+
+def test_pictures_of_two_sizes_are_not_alike():
+    wide = png(lambda axis: axis.figure.set_figwidth(5))
+    assert not notebooks.alike(png(), wide)
+
+
+def test_the_comparison_of_chapters_sees_what_a_cell_draws(tmp_path):
+    """A tiny chapter of four cells: as stored, other than stored, and so tagged in both ways."""
+    source = "from PIL import Image\n\nImage.new('RGB', (40, 40), {!r})"
+    drawn = io.BytesIO()
+    Image.new("RGB", (40, 40), "red").save(drawn, "PNG")
+    data = {
+        "image/png": base64.b64encode(drawn.getvalue()).decode(),
+        "text/plain": "<PIL.Image.Image image mode=RGB size=40x40>",
+    }
+    cells = [
+        nbformat.v4.new_code_cell(
+            source.format(colour),
+            metadata={"tags": tags},
+            execution_count=1,
+            outputs=[nbformat.v4.new_output("execute_result", data=data, execution_count=1)],
+        )
+        for colour, tags in (
+            ("red", []),
+            ("blue", []),
+            ("blue", ["picture-of-data"]),
+            ("blue", ["nbval-ignore-output"]),
+        )
+    ]
+    shutil.copytree(ROOT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__*"))
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks" / "conftest.py", tmp_path / "notebooks")
+    chapter = tmp_path / "notebooks" / "tiny.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), chapter)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-rA", str(chapter)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "The picture is not the one that is stored" in done.stdout
+    assert re.findall(r"^(PASSED|FAILED) \S+::Cell (\d)", done.stdout, re.MULTILINE) == [
+        ("PASSED", "0"),
+        ("PASSED", "2"),
+        ("PASSED", "3"),
+        ("FAILED", "1"),
+    ]
 
 
 def test_a_chapter_over_the_limit_is_noticed(book):

@@ -43,7 +43,10 @@ def sources(config: Config | None = None) -> dict[str, Path]:
     folder = ROOT / (config or settings()).CourseDirectory.source_directory
     found = {path.parent.name: path for path in sorted(folder.glob("*/*.ipynb"))}
     if not found:
-        raise SystemExit(f"{folder} holds no exercises; expected <name>/<notebook>.ipynb there")
+        raise SystemExit(
+            f"{folder} holds no exercises; expected <name>/<notebook>.ipynb there, or in another "
+            "folder, which ALEXNET_COURSE_EXERCISES can name"
+        )
     return found
 
 

@@ -1,10 +1,11 @@
-"""Keeps the chapters in step: ``execute``, ``check``, ``stamp`` and ``repository URL``.
+"""Keeps the chapters in step: ``execute``, ``check``, ``stamp``, ``numbers``, ``repository URL``.
 
 Run from anywhere with the project's Python: ``python tools/notebooks.py execute [NAME …]``.
 """
 
 import argparse
 import base64
+import hashlib
 import io
 import os
 import re
@@ -15,12 +16,17 @@ import nbformat
 import yaml
 from PIL import Image, ImageChops
 
+import prose
+
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "_config.yml"
+NUMBERS = ROOT / "tests" / "prose_numbers.yml"
 COLAB = "https://colab.research.google.com"
 SETUP_TAG = "setup"
 SIZE_LIMIT = 1_000_000  # bytes
 NOT_SEEN = 12  # of 255: a change of a pixel's red, green or blue that nobody sees
+ALIKE = 32  # of 255: how far 4 × 4 pixels may change, on average, in what is the same drawing
+LISTED = "# Written by 'tools/notebooks.py numbers'; tools/prose.py tells what it is.\n"
 
 # The one set-up cell of every chapter. It never installs torch: Colab brings its own.
 SETUP = """\
@@ -122,6 +128,7 @@ def execute(names: list[str]) -> None:
             for output in cell.get("outputs", []):
                 if "image/png" in output.get("data", {}):
                     output.data["image/png"] = smaller(output.data["image/png"])
+            note_pictures(cell)
         notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"]}
         write(path, notebook)
         print(f"{path.relative_to(ROOT)}: executed")
@@ -143,6 +150,35 @@ def smaller(png: str) -> str:
     return base64.b64encode(packed.getvalue()).decode()
 
 
+def pictures(outputs: list[nbformat.NotebookNode]) -> list[str]:
+    """The pictures (base64) among the outputs of a cell."""
+    return [out.data["image/png"] for out in outputs if "image/png" in out.get("data", {})]
+
+
+def digests(cell: nbformat.NotebookNode) -> list[str]:
+    """The SHA-256 of each picture that a code cell stores."""
+    shown = pictures(cell.get("outputs", []))
+    return [hashlib.sha256(base64.b64decode(png)).hexdigest() for png in shown]
+
+
+def note_pictures(cell: nbformat.NotebookNode) -> None:
+    """Write the digests of a cell's pictures into its metadata; :func:`faults` compares them."""
+    cell.metadata.pop("pictures", None)
+    if found := digests(cell):
+        cell.metadata["pictures"] = found
+
+
+def alike(stored: str, drawn: str) -> bool:
+    """Whether two pictures (base64) show the same drawing, whatever their packing and edges."""
+    one, other = (
+        Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB") for png in (stored, drawn)
+    )
+    if one.size != other.size:
+        return False
+    changes = ImageChops.difference(one.reduce(4), other.reduce(4)).getextrema()
+    return max(largest for _, largest in changes) <= ALIKE
+
+
 def faults(path: Path) -> list[str]:
     """What is wrong with a stored chapter, a sentence each; nothing if it is whole."""
     notebook, found = read(path), []
@@ -155,6 +191,10 @@ def faults(path: Path) -> list[str]:
     if len(setup) != 1 or setup[0] is not code[0] or setup[0].source != setup_source():
         found.append("must begin with the set-up cell of tools/notebooks.py: run its 'stamp'")
     for cell in code:
+        if cell.metadata.get("pictures", []) != digests(cell):
+            found.append(
+                f"stores other pictures than 'make execute' drew: {cell.source.splitlines()[0]!r}"
+            )
         for output in cell.outputs:
             if output.output_type == "error":
                 found.append(f"stores an error: {output.ename}: {output.evalue}")
@@ -180,12 +220,30 @@ def check() -> None:
     print(f"{len(chapters())} chapters, stored whole")
 
 
+def numbers() -> tuple[dict[str, prose.Chapter], dict[str, prose.Sources]]:
+    """Each chapter's numbers, and the sources that are listed for those in its text."""
+    book = {path.stem: prose.Chapter.of(read(path)) for path in chapters()}
+    return book, yaml.safe_load(NUMBERS.read_text()) or {}
+
+
+def list_numbers() -> None:
+    """Bring the list of the numbers in the chapters' texts up to date, and say what it lacks."""
+    book, known = numbers()
+    new = {name: prose.renewed(name, book, known.get(name, {})) for name in book}
+    NUMBERS.write_text(LISTED + yaml.safe_dump(new, allow_unicode=True, sort_keys=False))
+    for name in book:
+        for fault in prose.faults(name, book, new[name]):
+            print(f"{name}: {fault}")
+    print(f"{NUMBERS}: read what has changed, and put a source for each {prose.TO_DO!r}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("execute").add_argument("names", nargs="*")
     commands.add_parser("check")
     commands.add_parser("stamp")
+    commands.add_parser("numbers")
     commands.add_parser("repository").add_argument("url")
     options = parser.parse_args()
     if options.command == "execute":
@@ -193,7 +251,7 @@ def main() -> None:
     elif options.command == "repository":
         set_repository(options.url)
     else:
-        {"check": check, "stamp": stamp}[options.command]()
+        {"check": check, "stamp": stamp, "numbers": list_numbers}[options.command]()
 
 
 if __name__ == "__main__":
