@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from pathlib import Path
 
 from alexnet_course.provenance import RECORDED
@@ -147,7 +148,9 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     try:
-        options.run(options)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
+            options.run(options)
         print(end="", flush=True)
     except BrokenPipeError:  # whoever reads this, such as 'head', has read enough
         sys.stdout = None  # or Python would try to write the rest as it ends

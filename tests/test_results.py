@@ -47,6 +47,9 @@ def test_the_command_recorded_prints_the_shipped_runs(capsys):
     assert main(["recorded"]) == 0
     text = capsys.readouterr().out
     assert "trained-well" in text and "two-conv-rate" in text
+    assert main(["recorded", "two-conv-schedule"]) == 0  # two of its seeds ran uncommitted code
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first.startswith("warning: the mean of two-conv-schedule, constant compares runs that")
     assert main(["recorded", "nothing"]) == 2
     assert "nothing is recorded under 'nothing'" in capsys.readouterr().err
 
