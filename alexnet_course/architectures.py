@@ -305,8 +305,9 @@ THREE_CONV = Architecture(
     ),
     source="the 2012 code as released in 2025, its '18 %' network for CIFAR-10",
     note=(
-        "Maps, windows, pooling and the places of the norms are the code's. Chosen here: padding "
-        "2, a ReLU after each conv layer, and the paper's constants in the norms."
+        "Maps, windows, padding, pooling and the places of the norms are the code's, and there too "
+        "a ReLU goes with each conv layer. Its norms are of another kind, over patches of 3×3 of "
+        "the same map; those here are the paper's, over five neighbouring maps."
     ),
 )
 

@@ -6,6 +6,7 @@ value of the cell's last line.
 
 from collections.abc import Sequence
 from functools import wraps
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -15,8 +16,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from alexnet_course.architectures import Architecture
-from alexnet_course.arithmetic import layer_table, shape_text, trace
-from alexnet_course.layers import Conv, Linear, Pool, window_positions
+from alexnet_course.arithmetic import layer_table, receptive_rows, shape_text, trace
+from alexnet_course.layers import Conv, Linear, Pool, Shape, window_positions
 
 # Okabe and Ito's palette, distinguishable with any kind of colour vision.
 BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
@@ -204,40 +205,89 @@ def plot_intervals(table: pd.DataFrame, label: str) -> Figure:
     return figure
 
 
+class _Row(NamedTuple):
+    """A layer of :func:`draw_network`; ``joins`` if it reads every tower before it."""
+
+    name: str
+    kind: str
+    shape: Shape
+    towers: int
+    joins: bool
+
+
+def _network_rows(architecture: Architecture) -> list[_Row]:
+    """Where convolutions are grouped, all stand in towers but the input and the last linear one."""
+    steps = [s for s in trace(architecture) if isinstance(s.layer, (Conv, Pool, Linear))]
+    towers = max((s.layer.groups for s in steps if isinstance(s.layer, Conv)), default=1)
+    classes = [s.layer for s in steps if isinstance(s.layer, Linear)][-1:]
+    rows = [_Row("input", "input", architecture.input_shape, 1, False)]
+    for step in steps:
+        layer = step.layer
+        joins = not isinstance(layer, Pool) and getattr(layer, "groups", 1) == 1
+        parts = 1 if layer in classes else towers
+        rows.append(_Row(layer.name, layer.kind, step.output_shape, parts, joins))
+    return rows
+
+
+def _block_sizes(rows: list[_Row]) -> list[tuple[float, float]]:
+    """Width and height of one tower's block of each row, in inches."""
+    maps = [row for row in rows if len(row.shape) == 3]
+    widest = max(row.shape[2] for row in maps)
+    deepest = max(row.shape[0] / row.towers for row in maps)
+    longest = max((row.shape[0] for row in rows if len(row.shape) == 1), default=1)
+    return [
+        (2.2 * row.shape[0] / row.towers / longest, 0.2)
+        if len(row.shape) == 1
+        else (
+            2.7 * (row.shape[2] / widest) ** 0.5,
+            0.12 + 0.32 * row.shape[0] / row.towers / deepest,
+        )
+        for row in rows
+    ]
+
+
 @_styled
 def draw_network(architecture: Architecture) -> Figure:
-    """The layers that change the shape, left to right.
+    """The layers that change the shape, from the input down, in towers where they are grouped.
 
-    A block is as high as its maps are (in pixels, on a root scale) and as wide as its channels
-    are many; a grouped conv layer is split into its towers.
+    A block is as wide as its maps are (on a root scale) and as high as they are many; that of a
+    linear layer is as wide as its outputs are many. Where there are towers, a number says how many
+    maps or outputs are in each. Arrows lead into a learned layer from what it reads; they have
+    another colour where they cross from tower to tower.
     """
-    blocks = [("input", architecture.input_shape, GREY, 1)]
-    for step in trace(architecture):
-        if isinstance(step.layer, (Conv, Pool, Linear)):
-            groups = getattr(step.layer, "groups", 1)
-            blocks.append(
-                (step.layer.name, step.output_shape, KIND_COLOURS[step.layer.kind], groups)
-            )
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.3))
-    left, tallest = 0.0, architecture.input_shape[1] ** 0.5
-    for name, shape, colour, groups in blocks:
-        maps = len(shape) == 3
-        height = shape[1] ** 0.5 / tallest if maps else 0.9
-        width = 0.25 + (shape[0] / 500 if maps else 0.0)
-        gap = 0.02 if groups > 1 else 0
-        part = (height - gap * (groups - 1)) / groups
-        for group in range(groups):
-            bottom = -height / 2 + group * (part + gap)
-            axis.add_patch(
-                Rectangle((left, bottom), width, part, facecolor=colour, edgecolor="white")
-            )
-        middle = left + width / 2
-        axis.text(middle, height / 2 + 0.03, name, ha="center", va="bottom", rotation=90)
-        text = shape_text(shape)
-        axis.text(middle, -height / 2 - 0.03, text, ha="center", va="top", rotation=90, fontsize=9)
-        left += width + 0.3
-    axis.set(xlim=(-0.2, left), ylim=(-0.95, 0.85))
+    rows = _network_rows(architecture)
+    sizes = _block_sizes(rows)
+    apart = max((0.12 + width for row, (width, _) in zip(rows, sizes) if row.towers > 1), default=0)
+    figure, axis = plt.subplots()
+    centred = {"ha": "center", "va": "center_baseline", "size": 10, "weight": "bold"}
+    gaps = {"input": 0.0, "pool": 0.06}
+    sources, bottom = [0.0], 0.0
+    for row, (width, height) in zip(rows, sizes, strict=True):
+        top = bottom - gaps.get(row.kind, 0.28)
+        middles = [apart * (i - (row.towers - 1) / 2) for i in range(row.towers)]
+        learned = row.kind in ("conv", "linear")
+        for x in middles:
+            corner, colour = (x - width / 2, top - height), KIND_COLOURS.get(row.kind, GREY)
+            axis.add_patch(Rectangle(corner, width, height, facecolor=colour))
+            if learned:
+                reads = sources if row.joins and len(sources) > 1 else [x]
+                for source in reads:
+                    arrow = {"arrowstyle": "-|>", "color": GREY if source == x else RED, "lw": 1.5}
+                    axis.annotate("", (x, top), xytext=(source, bottom), arrowprops=arrow)
+            if learned and row.towers > 1:
+                share = row.shape[0] // row.towers
+                axis.text(x, top - height / 2, share, color="white", **centred)
+        middle = top - height / 2
+        axis.text(-2.3, middle, row.name, va="center_baseline", size=12)
+        axis.text(2.5, middle, shape_text(row.shape), ha="right", va="center_baseline")
+        sources, bottom = middles, top - height
+    if apart > 0:
+        lines = [Line2D([], [], color=colour, lw=1.5) for colour in (GREY, RED)]
+        labels = ("stays in its tower", "crosses over")
+        axis.legend(lines, labels, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2)
+    axis.set(xlim=(-2.3, 2.5), ylim=(bottom, 0.05))
     axis.axis("off")
+    figure.set_size_inches(4.9, (0.5 if apart > 0 else 0.1) - bottom)
     return figure
 
 
@@ -291,20 +341,24 @@ def draw_windows(cases: Sequence[tuple[str, int, int, int, int, str]]) -> Figure
 
 @_styled
 def draw_receptive_fields(architecture: Architecture, names: Sequence[str]) -> Figure:
-    """The square of input pixels that one central output value of each layer can see."""
-    table = layer_table(architecture).set_index("name")
+    """The square of a square image that one value of each layer can see.
+
+    The value is the middle one, or of two in the middle the upper left one.
+    """
     side = architecture.input_shape[1]
     figure, axis = plt.subplots(figsize=(WIDTH * 0.75, WIDTH * 0.75))
     axis.add_patch(Rectangle((0, 0), side, side, facecolor="#ececec", edgecolor=GREY))
     colours = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
     for place, name in enumerate(names):
-        field = table.loc[name, "receptive_field"]
-        corner = (side - field) / 2
+        rows = receptive_rows(architecture, name)
+        corner, field = rows.loc[(len(rows) - 1) // 2, ["first_seen", "seen"]]
         colour = colours[place % len(colours)]
-        axis.add_patch(Rectangle((corner, corner), field, field, fill=False, ec=colour, lw=2))
+        last = place == len(names) - 1  # drawn wide, and below: a side that two share shows both
+        look = {"ec": colour, "lw": 4.5 if last else 2, "zorder": 2 if last else 3}
+        axis.add_patch(Rectangle((corner, corner), field, field, fill=False, **look))
         text = f"{name}: {field}"
         axis.text(corner, corner - 1, text, color=colour, va="bottom", size=9, weight="bold")
-    axis.set(xlim=(-5, side + 5), ylim=(side + 5, -5), aspect="equal", xlabel="pixels")
+    axis.set(xlim=(-5, side + 5), ylim=(side + 5, -12), aspect="equal", xlabel="pixels")
     axis.grid(visible=False)
     return figure
 

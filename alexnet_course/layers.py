@@ -28,8 +28,10 @@ def window_positions(
     """How many positions a window takes along one side, in pixels.
 
     ``floor((size + 2·padding − kernel) / stride) + 1``, or the same with ``ceil``, in which case
-    the last window may hang over the edge (the released 2012 code's rule). With ``ceil``, a window
-    that would start beyond the input and its left padding is dropped, as PyTorch's pooling does.
+    the last window may hang over the edge. With ``ceil``, a window that would start beyond the
+    input and its left padding is dropped, as PyTorch's pooling does. The released 2012 code drops
+    none: its convolutions give one position more where that happens, which takes a
+    ``kernel < stride + padding``.
     """
     span = size + 2 * padding - kernel
     if rounding == "floor":
@@ -73,9 +75,9 @@ class Layer:
         return 0
 
     @property
-    def window(self) -> tuple[int, int] | None:
-        """``(kernel, stride)`` for receptive fields; ``None`` where they stop having a meaning."""
-        return 1, 1
+    def window(self) -> tuple[int, int, int] | None:
+        """``(kernel, stride, padding)`` for receptive fields; ``None`` where they end."""
+        return 1, 1, 0
 
     def fail(self, message: str) -> None:
         raise SpecError(f"layer {self.name!r} ({type(self).__name__}): {message}")
@@ -109,7 +111,7 @@ class Conv(Layer):
 
     ``groups=2`` is the paper's two towers: each half of the kernels sees half of the maps.
     ``rounding="ceil"`` lets the last window hang over the bottom and right edges, over zeros, as
-    the released 2012 code does.
+    the released 2012 code does (:func:`window_positions` has the rule, and where it differs).
     """
 
     out_channels: Count
@@ -139,8 +141,8 @@ class Conv(Layer):
         return self.parameter_counts(shape)[0] * height * width
 
     @property
-    def window(self) -> tuple[int, int]:
-        return self.kernel, self.stride
+    def window(self) -> tuple[int, int, int]:
+        return self.kernel, self.stride, self.padding
 
 
 @dataclass(frozen=True)
@@ -167,8 +169,8 @@ class Pool(Layer):
         return (shape[0], *sides)
 
     @property
-    def window(self) -> tuple[int, int]:
-        return self.kernel, self.stride
+    def window(self) -> tuple[int, int, int]:
+        return self.kernel, self.stride, self.padding
 
 
 @dataclass(frozen=True)
@@ -217,8 +219,8 @@ class LRN(Layer):
         return shape
 
     @property
-    def window(self) -> tuple[int, int]:
-        return (self.size, 1) if self.across == "space" else (1, 1)
+    def window(self) -> tuple[int, int, int]:
+        return (self.size, 1, self.size // 2) if self.across == "space" else (1, 1, 0)
 
 
 @dataclass(frozen=True)

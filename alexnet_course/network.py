@@ -2,7 +2,10 @@
 
 import math
 from collections import OrderedDict
+from collections.abc import Mapping
 from functools import singledispatch
+from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,8 +21,10 @@ from alexnet_course.recipes import FirstWeights
 class CeilConv2d(nn.Conv2d):
     """A convolution whose last window may hang over the bottom and right edges, over zeros.
 
-    The released 2012 code counts its windows so (``sources``: config 145, conv1); PyTorch's own
-    ``Conv2d`` leaves such a window out. Input and output: ``[batch, channels, height, width]``.
+    The released 2012 code counts its windows so (config 145, conv1); PyTorch's own ``Conv2d``
+    leaves such a window out. Where the window would lie in padding alone, it is left out here too:
+    see :func:`~alexnet_course.layers.window_positions`. Input and output: ``[batch, channels,
+    height, width]``.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -266,3 +271,59 @@ def _made(architecture: Architecture, first_weights: FirstWeights | None) -> Net
         if module.bias is not None:
             module.bias.fill_(first_weights.biases.get(name, first_weights.bias))
     return network
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, Tensor] | str | Path) -> nn.Module:
+    """Copy ``weights`` into ``network`` in their order, whatever their names, and return it.
+
+    ``weights`` is a ``state_dict``, or a file into which ``torch.save`` has put one. So the weights
+    of ``torchvision.models.alexnet`` fit the course's ``torchvision`` network. Their number and
+    every shape must be the network's; tensors of equal shape in another order cannot be told apart.
+    A file is read with ``weights_only=True``: it can run no code.
+
+    Raises :class:`ValueError` for weights that don't fit or can't be read, before any is copied.
+    """
+    given, source = _state(weights)
+    own = network.state_dict()
+    if len(given) != len(own):
+        raise ValueError(
+            f"{source} holds {len(given)} tensors and this network {len(own)}; take weights that "
+            "were saved from the same layers"
+        )
+    for (name, old), (key, new) in zip(own.items(), given.items()):
+        if new.shape != old.shape:
+            raise ValueError(
+                f"{source}: {key!r} has shape {tuple(new.shape)}, and {name!r}, in the same place "
+                f"here, has {tuple(old.shape)}; take weights that were saved from the same layers"
+            )
+    network.load_state_dict(dict(zip(own, given.values())))
+    return network
+
+
+def _state(weights: Mapping[str, Tensor] | str | Path) -> tuple[Mapping[str, Tensor], str]:
+    """A ``state_dict`` and what to call it in an error."""
+    state, source = weights, "the state_dict"
+    if isinstance(weights, (str, Path)):
+        state, source = _read(Path(weights)), str(weights)
+    if not isinstance(state, Mapping):
+        raise ValueError(f"{source} is of type {type(state).__name__}, not a state_dict")
+    for key, value in state.items():
+        if not isinstance(value, Tensor):
+            raise ValueError(
+                f"{source} is no state_dict: its entry {key!r} is of type {type(value).__name__}, "
+                "not a tensor; where the state_dict is one of its entries, give that entry"
+            )
+    return state, source
+
+
+def _read(path: Path) -> Any:
+    with path.open("rb") as file:
+        try:
+            return torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:
+            reason = str(error).partition("\n")[0]
+            raise ValueError(
+                f"{path} cannot be read: it is damaged, or holds more than tensors and plain data "
+                f"({type(error).__name__}: {reason}); save weights with "
+                "torch.save(network.state_dict(), path)"
+            ) from error

@@ -1,16 +1,26 @@
 """The layer table against PyTorch, published numbers and sums made by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from alexnet_course.architectures import ARCHITECTURES, Architecture
-from alexnet_course.arithmetic import layer_table
-from alexnet_course.layers import AdaptivePool, Conv, Dropout, Flatten, Linear, Pool, ReLU
+from alexnet_course.arithmetic import layer_table, receptive_rows
+from alexnet_course.layers import (
+    AdaptivePool,
+    Conv,
+    Dropout,
+    Flatten,
+    Linear,
+    Pool,
+    ReLU,
+    SpecError,
+)
 from alexnet_course.network import build
 
 ALL = pytest.mark.parametrize("network", ARCHITECTURES.values(), ids=ARCHITECTURES.keys())
@@ -189,15 +199,17 @@ def test_known_receptive_fields_of_alexnet():
         assert tuple(table.loc[name, ["receptive_field", "receptive_stride"]]) == field_and_stride
 
 
-def gradient_extents(network, side):
-    """For each layer, which input rows the middle output value and its right neighbour depend on.
-
-    Positive weights and no ReLU: no two paths from an input pixel can cancel.
-    """
+def positive(network):
+    """Positive weights, so that no two paths from an input pixel cancel, and a bright image."""
     made = build(network, seed=0).double()
     for parameter in made.parameters():
         parameter.data.abs_().add_(0.1)
-    image = torch.ones(1, *network.input_shape, dtype=torch.double, requires_grad=True)
+    return made, torch.ones(1, *network.input_shape, dtype=torch.double, requires_grad=True)
+
+
+def gradient_extents(network, side):
+    """For each layer, which input columns the middle output and its right neighbour depend on."""
+    made, image = positive(network)
     x, extents = image, {}
     for name, module in made.named_children():
         x = module(x)
@@ -227,12 +239,39 @@ def thin_and_linear(network, side):
         if isinstance(layer, (AdaptivePool, Flatten)):
             break
         if layer.kind == "conv":
-            layers.append(Conv(layer.name, 1, layer.kernel, layer.stride, layer.padding))
+            layers.append(replace(layer, out_channels=1, groups=1))
         elif layer.kind == "pool":
-            layers.append(Pool(layer.name, layer.kernel, layer.stride, layer.padding, "average"))
+            layers.append(replace(layer, mode="average"))
         elif getattr(layer, "across", None) == "space":
             layers.append(layer)
     return Architecture(network.name, (1, side, side), tuple(layers))
+
+
+def rows_by_gradient(network):
+    """For each layer and each row of its outputs, the first and last input row with a gradient."""
+    made, image = positive(network)
+    x, rows = image, {}
+    for name, module in made.named_children():
+        x = module(x)
+        each = torch.eye(x.shape[2], dtype=torch.double)
+        (slopes,) = torch.autograd.grad(
+            x[0].sum((0, 2)), image, each, retain_graph=True, is_grads_batched=True
+        )
+        touched = (line.nonzero().flatten().tolist() for line in slopes.abs().sum((1, 2, 4)))
+        rows[name] = [(line[0], line[-1]) if line else (None, None) for line in touched]
+    return rows
+
+
+def assert_rows_match_gradients(network):
+    table = by_name(network)
+    for name, measured in rows_by_gradient(network).items():
+        rows = receptive_rows(network, name)
+        ends = rows[["first_seen", "last_seen"]].astype(object)
+        claimed = ends.where(ends.notna(), None)
+        assert list(claimed.itertuples(index=False, name=None)) == measured, name
+        counts = [0 if first is None else last - first + 1 for first, last in measured]
+        assert list(rows["seen"]) == counts
+        assert table.loc[name, "largest_seen"] == max(counts)
 
 
 @ALL
@@ -262,10 +301,76 @@ def test_random_receptive_fields_are_the_extents_of_gradients(windows):
 
 
 @ALL
+def test_what_the_rows_of_each_layer_see_of_the_image_is_where_gradients_arrive(network):
+    """On the network's own image: fields over its edge, pixels left over, windows hanging over."""
+    assert_rows_match_gradients(thin_and_linear(network, network.input_shape[1]))
+
+
+@settings(deadline=None, database=None, derandomize=True, max_examples=200)
+@given(
+    st.integers(1, 14),
+    st.lists(
+        st.tuples(*map(st.sampled_from, ([1, 2, 3, 4], [1, 2, 3], [0, 1, 2, 4])), st.booleans()),
+        min_size=1,
+        max_size=3,
+    ),
+    st.sampled_from(["floor", "ceil"]),
+)
+def test_random_small_networks_see_where_gradients_arrive(side, windows, rounding):
+    """More padding than window, strides that leave gaps, windows over both edges at once."""
+    layers = [
+        Pool(f"w{i}", kernel, stride, min(padding, kernel // 2), "average", rounding)
+        if pooling
+        else Conv(f"w{i}", 1, kernel, stride, padding, rounding=rounding)
+        for i, (kernel, stride, padding, pooling) in enumerate(windows)
+    ]
+    network = Architecture("random", (1, side, 9), tuple(layers))
+    try:
+        layer_table(network)
+    except SpecError:
+        assume(False)
+    assert_rows_match_gradients(network)
+
+
+@pytest.mark.parametrize(
+    "name, first_field, last_pixel, seen",
+    [
+        ("alexnet-2012", (-64, 130), 226, [131, 163, 195, 195, 163, 131]),
+        ("alexnet-2012-code", (-80, 146), 223, [147, 179, 211, 208, 176, 144]),
+    ],
+)
+def test_known_rows_of_pool5(name, first_field, last_pixel, seen):
+    """Padding of 2, 1, 1, 1 at 8, 16, 16, 16 pixels apart (and norm2's 2 at 8) begins before 0."""
+    rows = receptive_rows(ARCHITECTURES[name], "pool5")
+    whole = [(first_field[0] + 32 * i, first_field[1] + 32 * i) for i in range(6)]
+    clipped = [(max(0, first), min(last_pixel, last)) for first, last in whole]
+    assert list(zip(rows["first"], rows["last"])) == whole
+    assert list(zip(rows["first_seen"], rows["last_seen"])) == clipped
+    assert list(rows["seen"]) == seen
+    assert by_name(ARCHITECTURES[name]).loc["pool5", "largest_seen"] == max(seen)
+
+
+def test_a_row_of_outputs_over_padding_alone_sees_nothing():
+    network = Architecture("wide", (1, 2, 2), (Conv("c", 1, kernel=1, padding=1),))
+    rows = receptive_rows(network, "c")
+    assert list(rows["first"]) == list(rows["last"]) == [-1, 0, 1, 2]
+    assert list(rows["seen"]) == [0, 1, 1, 0]
+    assert rows["first_seen"].isna().tolist() == [True, False, False, True]
+
+
+@pytest.mark.parametrize("name", ["avgpool", "flatten", "fc8"])
+def test_rows_are_refused_where_fields_have_ended(name):
+    with pytest.raises(SpecError, match=f"'{name}'.*receptive fields end at"):
+        receptive_rows(ARCHITECTURES["torchvision"], name)
+    with pytest.raises(SpecError, match="no layer 'conv9'; its layers are conv1"):
+        receptive_rows(ARCHITECTURES["torchvision"], "conv9")
+
+
+@ALL
 def test_receptive_columns_are_empty_once_every_pixel_is_seen(network):
     table = layer_table(network)
     ends = [isinstance(x, (AdaptivePool, Flatten)) for x in network.layers].index(True)
-    for column in ("receptive_field", "receptive_stride"):
+    for column in ("receptive_field", "receptive_stride", "largest_seen"):
         assert table[column][:ends].notna().all()
         assert table[column][ends:].isna().all()
 
@@ -299,16 +404,16 @@ def test_a_small_table_in_full():
     )
     columns = (
         "name kind output_shape output_values neurons weights biases parameters multiply_adds "
-        "activation_bytes receptive_field receptive_stride"
+        "activation_bytes receptive_field receptive_stride largest_seen"
     )
     rows = [
-        ("c", "conv", (3, 3, 4), 36, 36, 54, 0, 54, 54 * 12, 144, 3, 2),
-        ("r", "relu", (3, 3, 4), 36, 0, 0, 0, 0, 0, 144, 3, 2),
-        ("p", "pool", (3, 2, 3), 18, 0, 0, 0, 0, 0, 72, 5, 2),
-        ("flat", "flatten", (18,), 18, 0, 0, 0, 0, 0, 72, None, None),
-        ("d", "dropout", (18,), 18, 0, 0, 0, 0, 0, 72, None, None),
-        ("f", "linear", (5,), 5, 5, 90, 5, 95, 90, 20, None, None),
-        ("total", "", (), 131, 41, 144, 5, 149, 738, 524, None, None),
+        ("c", "conv", (3, 3, 4), 36, 36, 54, 0, 54, 54 * 12, 144, 3, 2, 3),
+        ("r", "relu", (3, 3, 4), 36, 0, 0, 0, 0, 0, 144, 3, 2, 3),
+        ("p", "pool", (3, 2, 3), 18, 0, 0, 0, 0, 0, 72, 5, 2, 5),
+        ("flat", "flatten", (18,), 18, 0, 0, 0, 0, 0, 72, None, None, None),
+        ("d", "dropout", (18,), 18, 0, 0, 0, 0, 0, 72, None, None, None),
+        ("f", "linear", (5,), 5, 5, 90, 5, 95, 90, 20, None, None, None),
+        ("total", "", (), 131, 41, 144, 5, 149, 738, 524, None, None, None),
     ]
     table = layer_table(network)
     assert list(table.columns) == columns.split()

@@ -12,6 +12,7 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Annotation
 
 from alexnet_course import figures
 from alexnet_course.architectures import ARCHITECTURES
@@ -118,23 +119,54 @@ def test_the_last_window_is_drawn_where_it_falls():
     assert starts == [212, 214, 216, 216]
 
 
-def test_a_network_is_a_block_for_each_layer_and_tower():
-    """The input, 3 poolings, 3 linear layers, and 5 conv layers of which 3 have two towers."""
+def arrows(axis):
+    """Each as ``(from x, to x)``, by the height at which it ends, from the top down."""
+    drawn = [text for text in axis.texts if isinstance(text, Annotation)]
+    found = sorted((-arrow.xy[1], arrow.xyann[0], arrow.xy[0]) for arrow in drawn)
+    return [
+        [(start, end) for at, start, end in found if at == height]
+        for height in dict.fromkeys(at for at, _, _ in found)
+    ]
+
+
+def test_all_layers_but_the_input_and_the_last_stand_in_two_towers():
+    """3 poolings, 5 conv layers and fc6 and fc7, each half as large as its shape beside it."""
     axis = DRAW["draw_network"]().axes[0]
-    assert len(rectangles(axis)) == 1 + 3 + 3 + 2 + 3 * 2
-    texts = {text.get_text() for text in axis.texts}
-    assert {"input", "conv1", "fc8", "3×227×227", "96×55×55", "1000"} <= texts
+    assert len(rectangles(axis)) == 1 + 2 * (3 + 5 + 2) + 1
+    texts = [text.get_text() for text in axis.texts if text.get_text()]
+    assert {"input", "conv1", "fc8", "3×227×227", "96×55×55", "1000"} <= set(texts)
     assert "relu1" not in texts
+    assert [texts.count(each) for each in ("48", "128", "192", "2048")] == [2, 4, 4, 4]
+    assert all(text.get_rotation() == 0 for text in axis.texts)
 
 
-def test_receptive_fields_are_drawn_to_scale():
+def test_towers_cross_into_conv3_and_the_linear_layers_only():
+    left, right = -1, 1
+    axis = DRAW["draw_network"]().axes[0]
+    stay = [(left, left), (right, right)]
+    cross = [(left, left), (left, right), (right, left), (right, right)]
+    ends = [[(np.sign(a), np.sign(b)) for a, b in each] for each in arrows(axis)]
+    assert ends == [stay, stay, cross, stay, stay, cross, cross, [(left, 0), (right, 0)]]
+
+
+def test_a_network_without_groups_is_one_tower_and_its_last_layer_is_drawn_to_scale():
+    """Nothing crosses; the widths of fc6, fc7 and fc8 are as 4096, 4096 and 1000."""
+    axis = figures.draw_network(ARCHITECTURES["torchvision"]).axes[0]
+    assert arrows(axis) == [[(0, 0)]] * 8
+    assert axis.get_legend() is None
+    fc6, fc7, fc8 = (block.get_width() for block in rectangles(axis)[-3:])
+    assert fc6 == fc7 and fc8 == pytest.approx(fc6 * 1000 / 4096)
+
+
+def test_receptive_fields_are_drawn_where_a_value_has_them():
+    """conv1's 28th of 55 values begins at 27·4; pool5's third of six sees 0–194 (a gradient says so
+    in test_arithmetic), and none sees the 195 pixels around the middle."""
     image, *fields = rectangles(DRAW["draw_receptive_fields"]().axes[0])
     assert image.get_width() == 227
-    assert [(r.get_width(), r.get_height()) for r in fields] == [(11, 11), (195, 195)]
-    for field in fields:  # around the middle of the image
-        assert (
-            field.get_x() + field.get_width() / 2 == field.get_y() + field.get_height() / 2 == 113.5
-        )
+    assert [(r.get_xy(), r.get_width(), r.get_height()) for r in fields] == [
+        ((108, 108), 11, 11),
+        ((0, 0), 195, 195),
+    ]
 
 
 def test_shares_are_per_cent_of_all_learned_layers():

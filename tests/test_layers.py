@@ -1,5 +1,6 @@
 """Layer specs against PyTorch: what is accepted, the shapes and parameters, what is refused."""
 
+import itertools
 from collections import Counter
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from alexnet_course.architectures import Architecture
+from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.arithmetic import trace
 from alexnet_course.layers import (
     LRN,
@@ -235,6 +236,27 @@ def test_rounding_up_adds_at_most_one_window_and_only_for_pixels_left_over(
     layer = Architecture("one", (1, size, size), (Conv("c", 1, kernel, stride, padding),))
     layer = layer.replace("c", rounding="ceil")
     assert build(layer)(torch.zeros(1, *layer.input_shape)).shape[2] == expected
+
+
+def test_rounding_up_is_the_2012_codes_rule_but_where_that_window_would_see_right_padding_alone():
+    """The code's convolutions count 1 + ⌈(n + 2p − k) / s⌉, PyTorch's pooling one less there."""
+    assert F.max_pool1d(torch.zeros(1, 1, 5), 2, 2, 1, ceil_mode=True).shape[-1] == 3
+    assert window_positions(5, 2, 2, 1, "ceil") == 3  # 4 by the code's rule
+    parted = []
+    for n, k, s, p in itertools.product(range(1, 13), range(1, 6), range(1, 6), range(4)):
+        if k <= n + 2 * p:
+            ours, theirs = window_positions(n, k, s, p, "ceil"), 1 - (-(n + 2 * p - k) // s)
+            parted += [(n, k, s, p)] * (ours != theirs)
+            assert ours in (theirs, theirs - 1)
+    assert (5, 2, 2, 1) in parted
+    assert all(k < s + p for _, k, s, p in parted)
+
+
+def test_no_network_of_the_table_has_a_window_for_which_the_rules_part():
+    windows = [x for a in ARCHITECTURES.values() for x in a.layers if isinstance(x, (Conv, Pool))]
+    rounded_up = [x for x in windows if x.rounding == "ceil"]
+    assert rounded_up
+    assert all(x.kernel >= x.stride + x.padding for x in rounded_up)
 
 
 class NoTensors(TorchDispatchMode):

@@ -24,7 +24,7 @@ from alexnet_course.layers import (
     ReLU,
     SpecError,
 )
-from alexnet_course.network import build, make_module
+from alexnet_course.network import build, load_weights, make_module
 from alexnet_course.recipes import FirstWeights
 from alexnet_course.training import pool_before_relu
 
@@ -69,6 +69,83 @@ def test_torchvision_is_reproduced_weight_for_weight():
     images = random_image(2, 3, 224, 224).float()
     with torch.no_grad():
         assert torch.equal(ours(images), theirs(images))
+
+
+def test_a_saved_state_dict_of_torchvisions_alexnet_is_loaded_in_one_call(tmp_path):
+    theirs = torchvision.models.alexnet(weights=None).eval()
+    path = tmp_path / "alexnet.pth"
+    torch.save(theirs.state_dict(), path)
+    ours = build(ARCHITECTURES["torchvision"]).eval()
+    assert load_weights(ours, path) is ours
+    path.unlink()  # 244 MB
+    images = random_image(2, 3, 224, 224).float()
+    with torch.no_grad():
+        assert torch.equal(ours(images), theirs(images))
+
+
+def tiny_state(**changes):
+    """The state of TINY, with other values under other names; a change of None takes one out."""
+    values = build(TINY, seed=1).state_dict() | changes
+    return {f"features.{name}": value for name, value in values.items() if value is not None}
+
+
+def test_weights_are_copied_in_their_order_from_a_state_dict_or_a_file(tmp_path):
+    path = tmp_path / "weights.pt"
+    torch.save(tiny_state(), path)
+    wanted = build(TINY, seed=1).state_dict()
+    for weights in (tiny_state(), path, str(path)):
+        loaded = load_weights(build(TINY, seed=0), weights).state_dict()
+        assert loaded.keys() == wanted.keys()
+        assert all(torch.equal(loaded[name], wanted[name]) for name in wanted)
+
+
+class Unwelcome:
+    """Something that a file could only bring by running code."""
+
+
+NO_FIT = {
+    "too few": (lambda: tiny_state(**{"fc3.bias": None}), "holds 5 tensors and this network 6"),
+    "too many": (lambda: tiny_state(extra=torch.ones(1)), "holds 7 tensors and this network 6"),
+    "another shape": (
+        lambda: tiny_state(**{"fc3.weight": torch.ones(10, 72)}),
+        r"'features.fc3.weight' has shape \(10, 72\), and 'fc3.weight'.*\(5, 72\)",
+    ),
+    "one level too high": (
+        lambda: {"epoch": 3, "state_dict": tiny_state()},
+        "no state_dict: its entry 'epoch' is of type int, not a tensor",
+    ),
+    "a list": (lambda: list(tiny_state().values()), "of type list, not a state_dict"),
+}
+
+
+@pytest.mark.parametrize("in_a_file", [False, True])
+@pytest.mark.parametrize("case", NO_FIT)
+def test_weights_that_do_not_fit_are_refused_before_any_is_copied(case, in_a_file, tmp_path):
+    make, words = NO_FIT[case]
+    weights = make()
+    if in_a_file:
+        torch.save(weights, tmp_path / "other.pt")
+        weights, words = tmp_path / "other.pt", f"other.pt.*{words}"
+    network = build(TINY, seed=0)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with pytest.raises(ValueError, match=words):
+        load_weights(network, weights)
+    after = network.state_dict()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+@pytest.mark.parametrize("damage", ["code", "cut", "text"])
+def test_a_weights_file_that_runs_code_or_is_damaged_is_refused_by_name(damage, tmp_path):
+    path = tmp_path / "bad.pt"
+    torch.save(Unwelcome() if damage == "code" else tiny_state(), path)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-200])
+    if damage == "text":
+        path.write_text("no weights")
+    with pytest.raises(ValueError, match=r"bad\.pt cannot be read.*save weights with"):
+        load_weights(build(TINY), path)
+    with pytest.raises(FileNotFoundError, match=r"none\.pt"):
+        load_weights(build(TINY), tmp_path / "none.pt")
 
 
 def test_grouped_layers_are_the_papers_two_towers():
