@@ -3,6 +3,7 @@ own, with tests that no student can look up. Releases then go below ``grading/``
 """
 
 import os
+import sys
 from pathlib import Path
 
 c = get_config()  # noqa: F821  (nbgrader provides it)
@@ -25,3 +26,10 @@ c.Execute.extra_arguments = ["--log-level=ERROR"]  # the kernel's own remarks ar
 
 # A warning is no mistake: without this, anything on stderr would cost all points of a test.
 c.IgnorePattern.enabled, c.IgnorePattern.pattern = True, r"\S|\s"
+
+# Feedback and the formgrader show what students wrote, but run none of it.
+sys.path.append(str(root / "tools"))
+from safe_html import FILTERS, SHOWN  # noqa: E402
+
+c.HTMLExporter.sanitize_html, c.HTMLExporter.filters = True, FILTERS
+c.NbConvertBase.display_data_priority = SHOWN

@@ -1,43 +1,34 @@
-"""From what students hand in to notebooks that nbgrader can grade: whose a file is, which exercise
-it answers, and which of its cells is which.
+"""From what students hand in to notebooks that nbgrader can grade: which exercise a file answers,
+whose it is, and which of several files counts.
 """
 
-import contextlib
-import difflib
-import os
 import re
-import time
-import unicodedata
-import zipfile
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
-import nbformat
 from nbformat import NotebookNode
 
-SYSTEM = re.compile(r"^\.|^__MACOSX$|^Thumbs\.db$")
-NOTEBOOK = re.compile(r"(?i)\.ipynb(\.txt|\.json)?$")
-COPY = re.compile(r"(?i)\b(copy of|kopie von|copie de|copia de)\b")
-FORBIDDEN = re.compile(r'[\s/\\:*?"<>|\[\]]+')  # in the name of a file, or in a pattern for names
-# How learning platforms name what they hand over; ``key`` tells apart people of the same name.
-MOODLE = re.compile(r"^(?P<student>.+?)_(?P<key>\d+)_assignsubmission_file_?$")
-CANVAS = re.compile(r"^(?P<student>.+?)(_LATE)?_(?P<key>\d+)_\d+_")
-BLACKBOARD = re.compile(r"^.+?_(?P<student>[^_]+)(?P<key>)_attempt_")
+import mending
+from archives import LARGEST, NOTEBOOK, Found, Gathered
+from owners import LEFT_OUT, Roll, ask_about, clues, date_of, owners, tidy
+
 LEAST_IN_COMMON = 0.3  # of an exercise's own cells, below which a file is not that exercise
-ALIKE = 0.6  # of two texts, from which one counts as the other one changed
+MANY = 3  # files of a student that are no notebooks, up to which each is listed by itself
+OURS = re.compile(r"### (BEGIN|END) (SOLUTION|HIDDEN TESTS)|course-canary")  # in sources alone
+SOURCES = ("exercises", "source")
+NO_NOTEBOOK = "is no notebook: its name does not end in .ipynb"
 
 
 @dataclass(frozen=True)
 class Handed:
-    """A file that holds a student's answers to an exercise."""
+    """A mended notebook that holds a student's answers to an exercise."""
 
     student: str
-    key: str
     exercise: str
-    path: Path
+    file: str
     notebook: NotebookNode
+    notes: list[str]
     worked_in: bool
 
 
@@ -50,244 +41,187 @@ class Refused:
     why: str
 
 
-def tidy(name: str) -> str:
-    """A student's name as it is used here, with a hyphen for all that a file name may not hold."""
-    return FORBIDDEN.sub("-", unicodedata.normalize("NFC", name)).strip("-_. ")
+@dataclass(frozen=True)
+class _Answers:
+    """A file that answers an exercise."""
+
+    found: Found
+    exercise: str
+    notebook: NotebookNode
+    notes: list[str]
+    worked_in: bool
+
+    @property
+    def rank(self) -> tuple[bool, float, int]:
+        """Of two files the one that ranks higher counts."""
+        again = re.search(r"\((\d+)\)", self.found.parts[-1])  # as browsers number what is there
+        when = date_of(self.found.parts) or self.found.when
+        return self.worked_in, when, int(again[1]) if again else 0
 
 
-def unpacked(path: Path, folder: Path) -> Path:
-    """``path`` itself, or what the archive ``path`` holds, unpacked into ``folder``."""
-    if path.is_dir():
-        return path
-    if not zipfile.is_zipfile(path):
-        raise SystemExit(f"{path} is neither a folder nor a .zip: name what students handed in")
-    with zipfile.ZipFile(path) as archive:
-        for entry in archive.infolist():
-            when = time.mktime((*entry.date_time, 0, 0, -1))
-            if not entry.flag_bits & 0x800:  # not said to be UTF-8, but it often is
-                with contextlib.suppress(UnicodeError):
-                    entry.filename = entry.filename.encode("cp437").decode("utf-8")
-            made = Path(archive.extract(entry, folder))
-            os.utime(made, (when, when))
-    return folder
+class _Unreadable(ValueError):
+    """A file is no notebook in spite of its name."""
 
 
-def collect(folder: Path, releases: dict[str, NotebookNode]) -> tuple[list[Handed], list[Refused]]:
-    """One notebook of every student for every exercise in ``folder``; and all that is left over.
+def collect(
+    gathered: Gathered, releases: dict[str, NotebookNode], roll: Roll
+) -> tuple[list[Handed], list[Refused]]:
+    """One notebook of every student for every exercise; and all that is left over.
 
-    A student is the first folder on the way to the file (folders named after an exercise, or
-    around everything, don't count), or, for files that lie in ``folder`` itself, what their name
-    has before the exercise's. Of several files one that was worked in counts, then the newest.
+    Of several files one that was worked in counts, then the newest. Where names leave open whose
+    a file is, ``roll`` asks (``roll.asked``), and the file is in neither list.
     """
-    exercise = re.compile(
-        rf"(?i)(?<![a-z0-9])({'|'.join(re.escape(name) for name in releases)})(?![0-9])"
-    )
-    top = _top(folder, exercise)
-    found: dict[str, list[Handed]] = defaultdict(list)
-    refused: list[Refused] = []
-    for path in sorted(path for path in top.rglob("*") if path.is_file()):
-        parts = path.relative_to(top).parts
-        if any(SYSTEM.search(part) for part in parts):
-            continue
-        student, key = _owner(parts, exercise)
+    clones = _clones(gathered.files)
+    read, left = _sorted(gathered, clones, releases)
+    called = _called(releases)
+    others = [one.parts for one in gathered.files if one not in read]
+    students = owners({one: found.exercise for one, found in read.items()}, others, called, roll)
+    for one, who in students.items():
+        if who == "" and read[one].worked_in and len(one.parts) > 1:
+            who = students[one] = ask_about(one, roll)
+        if who == "":
+            left[one.parts] = "names no student: put it into a folder named after the student"
+        elif who == LEFT_OUT:
+            left[one.parts] = f"is left out: who.csv has {LEFT_OUT!r} for it"
+    for root in clones:
+        taken = sorted({a.exercise for one, a in read.items() if _lies_in(one, root)})
+        why = "is a copy of this course; graded of it, since worked in: "
+        left[root or (".",)] = why + (", ".join(taken) or "nothing")
+    whose = _labels(students, called, roll)
+    owned = [(who, read[one]) for one, who in students.items() if who and who != LEFT_OUT]
+    handed, refused = _chosen(owned)
+    return handed, refused + _listed({parts: (whose(parts), why) for parts, why in left.items()})
+
+
+def _sorted(
+    gathered: Gathered, clones: list[tuple[str, ...]], releases: dict[str, NotebookNode]
+) -> tuple[dict[Found, _Answers], dict[tuple[str, ...], str]]:
+    """The files that answer an exercise, and why the others don't, by path.
+
+    Of a copy of the course only those that were worked in; nothing is said of its other files.
+    """
+    read: dict[Found, _Answers] = {}
+    left = dict(gathered.left)
+    for one in gathered.files:
+        in_clone = any(_lies_in(one, root) for root in clones)
         try:
-            name, notebook = _read(path, releases, exercise, student)
+            answers = _read(one, releases)
         except ValueError as error:
-            refused.append(Refused(student, str(path.relative_to(folder)), str(error)))
+            if not in_clone or isinstance(error, _Unreadable):
+                left[one.parts] = str(error)
             continue
-        given = {_text(cell) for cell in releases[name].cells}
-        worked_in = any(_text(cell) not in given for cell in notebook.cells)
-        found[student].append(Handed(student, key, name, path, notebook, worked_in))
-    chosen: dict[tuple[str, str], Handed] = {}
-    for student, files in found.items():
-        several = len({one.key for one in files}) > 1
-        for one in files:
-            who = f"{student}-{one.key}" if several and one.key else student
-            other = chosen.get((who, one.exercise))
-            best = one if other is None or _rank(one) > _rank(other) else other
-            if other is not None:
-                left = other if best is one else one
-                why = f"is an earlier file than {best.path.name}, or a blank one; that was graded"
-                refused.append(Refused(who, str(left.path.relative_to(folder)), why))
-            chosen[who, one.exercise] = replace(best, student=who)
-    return list(chosen.values()), refused
+        if answers.worked_in or not in_clone:
+            read[one] = answers
+    return read, left
 
 
-def _rank(one: Handed) -> tuple[bool, float, int]:
-    again = re.search(r"\((\d+)\)", one.path.name)  # as browsers number a file that is there
-    return one.worked_in, one.path.stat().st_mtime, int(again[1]) if again else 0
+def _lies_in(one: Found, root: tuple[str, ...]) -> bool:
+    return one.parts[: len(root)] == root
 
 
-def _top(folder: Path, exercise: re.Pattern[str]) -> Path:
-    """Below folders that only hold one folder in which the students' lie."""
-    while True:
-        inside = [path for path in folder.iterdir() if not SYSTEM.search(path.name)]
-        if len(inside) != 1 or not inside[0].is_dir():
-            return folder
-        within = [path for path in inside[0].iterdir() if not SYSTEM.search(path.name)]
-        students = {_owner((path.name,), exercise)[0] for path in within if path.is_file()} - {""}
-        if len(students) < 2 and not any(path.is_dir() for path in within):
-            return folder
-        folder = inside[0]
+def _clones(files: Iterable[Found]) -> list[tuple[str, ...]]:
+    """Where a copy of this course's repository lies: the folder with ``exercises/source``."""
+    roots = set()
+    for one in files:
+        for at in range(len(one.parts) - len(SOURCES)):
+            if one.parts[at : at + len(SOURCES)] == SOURCES:
+                roots.add(one.parts[:at])
+    return sorted(roots)
 
 
-def _owner(parts: tuple[str, ...], exercise: re.Pattern[str]) -> tuple[str, str]:
-    """Whose the file at ``parts`` is, and the platform's key for that person if it has one."""
-    *folders, file = parts
-    folders = [name for name in folders if not exercise.fullmatch(name)]
-    if folders:
-        known = MOODLE.match(folders[0])
-        return (tidy(known["student"]), known["key"]) if known else (tidy(folders[0]), "")
-    if known := CANVAS.match(file) or BLACKBOARD.match(file):
-        return tidy(known["student"]), known["key"]
-    named = exercise.search(file)
-    before = file[: named.start()] if named else NOTEBOOK.sub("", file)
-    return tidy(COPY.sub("", before).strip(" -_")), ""
-
-
-def _read(
-    path: Path, releases: dict[str, NotebookNode], exercise: re.Pattern[str], student: str
-) -> tuple[str, NotebookNode]:
+def _read(one: Found, releases: dict[str, NotebookNode]) -> _Answers:
     """The exercise and the notebook in a file; a :class:`ValueError` that says what is wrong."""
-    if not NOTEBOOK.search(path.name):
-        raise ValueError("is no notebook: its name does not end in .ipynb")
-    if not student:
-        raise ValueError("names no student: put it into a folder named after the student")
+    name = one.parts[-1]
+    if not NOTEBOOK.search(name):
+        raise ValueError(NO_NOTEBOOK)
+    if one.path.stat().st_size > LARGEST:
+        raise ValueError(f"is larger than {LARGEST // 2**20} MB: ask for it without outputs")
     try:
-        notebook = nbformat.reads(path.read_bytes().decode("utf-8-sig"), as_version=4)
-        shares = {name: in_common(notebook, release) for name, release in releases.items()}
+        notebook = mending.read(one.path.read_bytes())
+        shares = {key: mending.in_common(notebook, ours) for key, ours in releases.items()}
     except Exception as error:
-        raise ValueError(
+        raise _Unreadable(
             f"can't be read as a notebook ({type(error).__name__}): ask for it again"
         ) from error
+    if any(OURS.search(cell.source) for cell in notebook.cells):
+        raise ValueError("holds this course's own solutions or tests: ask for the student's file")
     best = max(shares, key=shares.__getitem__)
-    named = exercise.search(path.name)
-    by_name = {name.lower(): name for name in releases}
-    name = by_name[named[1].lower()] if named else best
-    if shares[name] < LEAST_IN_COMMON:
-        why = f"holds {shares[name]:.0%} of the cells of {name}"
+    named = _named(map(re.escape, releases)).search(name)
+    by_name = {key.lower(): key for key in releases}
+    exercise = by_name[named[1].lower()] if named else best
+    if shares[exercise] < LEAST_IN_COMMON:
+        why = f"holds {shares[exercise]:.0%} of the cells of {exercise}"
         if shares[best] >= LEAST_IN_COMMON:
             why += f": it is {best}, under another name"
         raise ValueError(f"{why}; ask for the right file")
-    return name, notebook
+    mended, notes = mending.mend(notebook, releases[exercise])
+    worked_in = mending.worked_in(mended, releases[exercise])
+    return _Answers(one, exercise, mended, notes, worked_in)
 
 
-def _text(cell: NotebookNode) -> tuple[str, str]:
-    return cell.cell_type, "".join(cell.source.split())
+def _named(either: Iterable[str], title: str = "") -> re.Pattern[str]:
+    return re.compile(rf"(?i)(?<![a-z0-9])({'|'.join(either)})(?![0-9]){title}")
 
 
-def graded(cell: NotebookNode) -> dict:
-    """nbgrader's label of a cell; empty where there is none."""
-    return cell.metadata.get("nbgrader") or {}
+def _called(releases: dict[str, NotebookNode]) -> re.Pattern[str]:
+    """What exercises are called in names of files: *ex03*, *Exercise 3*, and a title behind it."""
+    names, titles = [re.escape(name) for name in releases], set()
+    for release in releases.values():
+        if heading := re.match(r"# *([^\W\d]+) (\d+)(?: · (.+))?", release.cells[0].source):
+            names.append(rf"{heading[1]}[\W_]*0*{heading[2]}")
+            titles.add(r"[\W_]*".join(re.findall(r"[^\W_]+", heading[3] or "")))
+    title = "|".join(sorted(titles - {""}, key=len, reverse=True))
+    return _named(names, rf"(?:[\W_]*(?:{title})(?![^\W_]))?" if title else "")
 
 
-def in_common(notebook: NotebookNode, release: NotebookNode) -> float:
-    """The share of the release's fixed cells that ``notebook`` still holds."""
-    held = {_text(cell) for cell in notebook.cells}
-    fixed = [_text(cell) for cell in release.cells if not graded(cell).get("solution")]
-    return sum(text in held for text in fixed) / len(fixed)
+def _labels(
+    students: dict[Found, str | None], called: re.Pattern[str], roll: Roll
+) -> Callable[[tuple[str, ...]], str]:
+    """Whose a file or folder is that is not graded: a function of its path, for the lists only."""
+    below: dict[str, set[str]] = defaultdict(set)
+    for one, who in students.items():
+        for count in range(1, len(one.parts) + 1):
+            below["/".join(one.parts[:count])].add(who or "")
+
+    def whose(parts: tuple[str, ...]) -> str:
+        for clue in clues(parts, called):
+            owners_here = below.get(clue.at, set())
+            if len(owners_here) == 1:
+                return next(iter(owners_here))
+            if not owners_here:
+                return roll.known.get(clue.name, tidy(clue.name))
+        return ""
+
+    return whose
 
 
-def mend(notebook: NotebookNode, release: NotebookNode) -> tuple[NotebookNode, list[str]]:
-    """The student's notebook with every cell of the release known again, and what was done.
-
-    Cells are known by nbgrader's name for them, by their id, or by their place among cells that
-    have not been changed (editors drop the first two). A cell that is missing is put back where
-    it was, and tests are put right; all else stays as the student left it. Text beside a written
-    answer that was left blank becomes the answer.
-    """
-    place = _places(notebook, release)
-    cells, notes = [NotebookNode(cell) for cell in notebook.cells], []
-    for cell in cells:
-        cell.metadata.pop("nbgrader", None)
-    for position, theirs in place.items():
-        ours = release.cells[position]
-        cells[theirs].id = ours.id
-        if graded(ours):
-            cells[theirs].metadata["nbgrader"] = graded(ours)
-        if graded(ours).get("grade") and not graded(ours).get("solution"):
-            cells[theirs].source = ours.source
-    taken = {cell.id for cell in release.cells} | {""}
-    behind = {theirs: position for position, theirs in place.items()}
-    for number, cell in enumerate(cells):
-        if number not in behind and cell.get("id", "") in taken:
-            cell.id = f"added-{number}"
-    for position, ours in enumerate(release.cells):
-        if ours.cell_type == "markdown" and graded(ours).get("grade") and position in place:
-            answer = cells[place[position]]
-            beside = _beside(cells, behind, release, place[position])
-            if beside and _text(answer) == _text(ours):
-                answer.source = "\n\n".join(beside)
-                notes.append(f"{graded(ours)['grade_id']}: the text beside it was taken")
-    result: list[NotebookNode] = []
-    waiting = [position for position in range(len(release.cells)) if position not in place]
-    for number, cell in enumerate(cells):
-        while waiting and waiting[0] < behind.get(number, 0):
-            result.append(NotebookNode(release.cells[waiting.pop(0)]))
-        result.append(cell)
-    result += [NotebookNode(release.cells[position]) for position in waiting]
-    for position, ours in enumerate(release.cells):
-        if position not in place and (name := graded(ours).get("grade_id")):
-            notes.append(f"{name} was missing and put back")
-    return nbformat.v4.new_notebook(cells=result, metadata=release.metadata), notes
+def _chosen(owned: list[tuple[str, _Answers]]) -> tuple[list[Handed], list[Refused]]:
+    """Of each student's files for an exercise the one that counts, and why not the others."""
+    files: dict[tuple[str, str], list[_Answers]] = defaultdict(list)
+    for who, answers in owned:
+        files[who, answers.exercise].append(answers)
+    handed, refused = [], []
+    for (who, exercise), several in files.items():
+        *others, best = sorted(several, key=lambda one: one.rank)
+        shown = "/".join(best.found.parts)
+        handed.append(Handed(who, exercise, shown, best.notebook, best.notes, best.worked_in))
+        why = f"is an earlier file than {shown}, or a blank one; that was graded"
+        refused += [Refused(who, "/".join(one.found.parts), why) for one in others]
+    return handed, refused
 
 
-def _beside(
-    cells: list[NotebookNode], behind: dict[int, int], release: NotebookNode, answer: int
-) -> list[str]:
-    """Texts of the student's in the question before the cell ``answer``, and in cells after it."""
-    found = []
-    if answer and (before := behind.get(answer - 1)) is not None:
-        question = release.cells[before]
-        if question.cell_type == "markdown" and _text(cells[answer - 1]) != _text(question):
-            found.append(cells[answer - 1].source)
-    for number in range(answer + 1, len(cells)):
-        if number in behind:
-            break
-        if cells[number].cell_type == "markdown" and cells[number].source.strip():
-            found.append(cells[number].source)
-    return found
-
-
-def _places(notebook: NotebookNode, release: NotebookNode) -> dict[int, int]:
-    """Which cell of ``notebook`` each cell of ``release`` has become, by position."""
-    place: dict[int, int] = {}
-
-    def take(position: int, candidates: Iterable[int]) -> None:
-        kind = release.cells[position].cell_type
-        for theirs in candidates:
-            if theirs not in place.values() and notebook.cells[theirs].cell_type == kind:
-                place.setdefault(position, theirs)
-                return
-
-    keys = (lambda cell: graded(cell).get("grade_id"), lambda cell: cell.get("id"))
-    for key in keys:
-        for position, ours in enumerate(release.cells):
-            if position not in place and key(ours):
-                same = [n for n, cell in enumerate(notebook.cells) if key(cell) == key(ours)]
-                # Of a cell and its copy, the one that was worked in.
-                same.sort(key=lambda n, ours=ours: _text(notebook.cells[n]) == _text(ours))
-                take(position, same)
-    texts = [[_text(cell) for cell in one.cells] for one in (release, notebook)]
-    blocks = difflib.SequenceMatcher(None, *texts, autojunk=False).get_opcodes()
-    for tag, a, b, c, d in blocks:
-        for position in range(a, b):
-            ours = release.cells[position]
-            if position in place:
-                continue
-            if tag == "equal":
-                take(position, [c + position - a])
-            elif graded(ours).get("solution"):
-                # A function is known by its name, any other answer by its place alone.
-                named = re.match(r"(def|class) \w+\b", ours.source)
-                wanted = named[0] if named else ""
-                take(position, [n for n in range(c, d) if wanted in notebook.cells[n].source])
-            elif not graded(ours):
-                alike = [
-                    n
-                    for n in range(c, d)
-                    if difflib.SequenceMatcher(None, ours.source, notebook.cells[n].source).ratio()
-                    >= ALIKE
-                ]
-                take(position, alike)
-    return place
+def _listed(left: dict[tuple[str, ...], tuple[str, str]]) -> list[Refused]:
+    """A line for each file, but one for all of a student's that are no notebooks if many are."""
+    refused, others = [], defaultdict(list)
+    for parts, (who, why) in left.items():
+        if why == NO_NOTEBOOK:
+            others[who].append("/".join(parts))
+        else:
+            refused.append(Refused(who, "/".join(parts), why))
+    for who, names in others.items():
+        if len(names) > MANY:
+            why = f"and {len(names) - 1} others are no notebooks: their names don't end in .ipynb"
+            refused.append(Refused(who, names[0], why))
+        else:
+            refused += [Refused(who, name, NO_NOTEBOOK) for name in names]
+    return refused
