@@ -3,6 +3,7 @@
 import math
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,20 @@ class _ResponseNorm(torch.autograd.Function):
         return gradient - ctx.factor * x * sums, None, None, None, None, None
 
 
+def _in_its_own_precision(x: Tensor) -> AbstractContextManager:
+    """Without autocast, which on CUDA makes float32 of roots and powers, but not of sums: the two
+    then don't fit each other on the way back.
+    """
+    kind = x.device.type
+    available = torch.amp.is_autocast_available(kind)
+    return torch.autocast(kind, enabled=False) if available else nullcontext()
+
+
+def _able_to_square(x: Tensor) -> Tensor:
+    """Float16 as float32: its squares end at 65,504."""
+    return x.float() if x.dtype == torch.float16 else x
+
+
 class LocalResponseNorm(nn.Module):
     """Paper §3.3 over neighbouring channels: ``x / (k + alpha · Σ x²) ** beta``.
 
@@ -85,8 +100,11 @@ class LocalResponseNorm(nn.Module):
         self.register_buffer("band", weight, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        band = self.band.to(x.dtype)
-        return _ResponseNorm.apply(x, band, self.alpha, self.beta, self.k, self.groups)
+        wide = _able_to_square(x)
+        band = self.band.to(wide.dtype)
+        with _in_its_own_precision(x):
+            y = _ResponseNorm.apply(wide, band, self.alpha, self.beta, self.k, self.groups)
+        return y.to(x.dtype)
 
     def added(self, x: Tensor) -> Tensor:
         """``alpha · Σ x²``, of the shape of ``x``: what is added to ``k``. Next to nothing beside
@@ -109,8 +127,11 @@ class SpatialResponseNorm(nn.Module):
         self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
 
     def forward(self, x: Tensor) -> Tensor:
-        means = F.avg_pool2d(x.square(), self.size, stride=1, padding=self.size // 2)
-        return x / (self.k + self.alpha * self.size**2 * means) ** self.beta
+        wide = _able_to_square(x)
+        with _in_its_own_precision(x):
+            means = F.avg_pool2d(wide.square(), self.size, stride=1, padding=self.size // 2)
+            y = wide / (self.k + self.alpha * self.size**2 * means) ** self.beta
+        return y.to(x.dtype)
 
     def extra_repr(self) -> str:
         return f"size={self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

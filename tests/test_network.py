@@ -8,7 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.layers import (
@@ -248,6 +249,45 @@ def test_lrn_works_in_16_bits(precision):
     assert y.dtype == precision and y.isfinite().all() and x.grad.isfinite().all()
     torch.testing.assert_close(y.double(), expected, rtol=0.05, atol=0.5)
     torch.testing.assert_close(x.grad.double(), exact.grad, rtol=0.1, atol=0.02)
+
+
+class _LikeCUDA(TorchFunctionMode):
+    """Under autocast, CUDA takes roots and powers in float32 (and makes sums in 16 bits)."""
+
+    def __torch_function__(self, function, types, arguments=(), options=None):
+        powers = (Tensor.rsqrt, Tensor.pow, Tensor.__pow__)
+        if function in powers and torch.is_autocast_enabled("cpu"):
+            arguments = (arguments[0].float(), *arguments[1:])
+        return function(*arguments, **(options or {}))
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("norm", [LRN("n"), LRN("n", beta=0.6), LRN("n", 3, across="space")])
+def test_both_norms_learn_under_an_autocast_like_cudas(precision, norm):
+    layer = make_module(norm, (8, 3, 3))
+    x = random_image(2, 8, 3, 3).to(precision).requires_grad_()
+    with _LikeCUDA(), torch.autocast("cpu", precision):
+        y = layer(x)
+    y.sum().backward()
+    exact = x.detach().double().requires_grad_()
+    expected = layer.double()(exact)
+    expected.sum().backward()
+    assert y.dtype == precision
+    torch.testing.assert_close(y.double(), expected, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(x.grad.double(), exact.grad, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("norm", [LRN("n", alpha=0.4), LRN("n", 3, alpha=0.4, across="space")])
+def test_both_norms_square_what_float16_holds_and_its_square_does_not(norm):
+    """0.4 · 1,000² is 400,000, and 65,504 is float16's largest."""
+    layer = make_module(norm, (8, 3, 3))
+    x = (1000 * random_image(2, 8, 3, 3)).half().requires_grad_()
+    with torch.autocast("cpu", torch.float16):
+        y = layer(x)
+    y.sum().backward()
+    exact = x.detach().double()
+    torch.testing.assert_close(y.double(), layer.double()(exact), rtol=0.01, atol=1e-4)
+    assert y.dtype == torch.float16 and x.grad.isfinite().all()
 
 
 def test_lrn_gives_its_default_the_papers_constants():
