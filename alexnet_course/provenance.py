@@ -1,6 +1,7 @@
 """What code ran, by which command and on what: the part of a manifest that any run shares."""
 
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -51,7 +52,8 @@ def _processor() -> str:
 def _commit() -> str:
     """The commit of the code that runs, marked where files differ from it or a Python file is new.
 
-    A repository in which the package is merely installed says nothing about its code.
+    A repository in which the package is merely installed says nothing about its code. A copy that
+    ``git archive`` exported has the commit in a file, and what was changed since can't be told.
     """
     here = Path(__file__)
 
@@ -66,6 +68,13 @@ def _commit() -> str:
         commit = git("rev-parse", "HEAD")
         states = git("status", "--porcelain", "--untracked-files=all", ":/").splitlines()
     except (OSError, subprocess.CalledProcessError):
-        return "unknown (not run from a git checkout)"
+        return _exported(here.parent.parent) or "unknown (not run from a git checkout)"
     new = [state.rstrip('"').endswith(".py") for state in states if state.startswith("??")]
     return f"{commit}, with changes" if any(new) or len(states) > len(new) else commit
+
+
+def _exported(root: Path) -> str | None:
+    """The commit that ``git archive`` wrote into a file of the copy at ``root``."""
+    file = root / ".git_archival.txt"
+    found = re.match("node: ([0-9a-f]{40})\n", file.read_text()) if file.is_file() else None
+    return found and found[1]

@@ -1,6 +1,8 @@
 """Which commit a manifest names: that of this project's code, or none."""
 
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -78,3 +80,18 @@ def test_code_outside_of_git_has_no_commit(repository, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr(provenance, "__file__", str(repository / "alexnet_course/provenance.py"))
     assert provenance._commit() == "unknown (not run from a git checkout)"
+
+
+def test_a_copy_that_git_archive_made_knows_its_commit(repository, tmp_path, monkeypatch):
+    """As the project's own files say it: a machine without git is told which code it runs."""
+    for name in (".gitattributes", ".git_archival.txt"):
+        shutil.copy(Path(__file__).parents[1] / name, repository)
+    git(repository, "add", ".")
+    git(repository, *WHO, "commit", "-qm", "second")
+    git(repository, "archive", "--prefix=copy/", "-o", str(tmp_path / "copy.tar"), "HEAD")
+    shutil.unpack_archive(tmp_path / "copy.tar", tmp_path, filter="data")
+    commit = git(repository, "rev-parse", "HEAD")
+    monkeypatch.setenv("PATH", "")
+    assert provenance._commit() == "unknown (not run from a git checkout)"
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "copy/alexnet_course/provenance.py"))
+    assert provenance._commit() == commit
