@@ -164,6 +164,7 @@ def profile(steps: Iterator[int], device: torch.device, count: int = 3) -> dict[
 
     Names are PyTorch's own; on a GPU its own time counts, not the processor's.
     """
+    from torch.autograd import DeviceType
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as watch
 
@@ -176,8 +177,9 @@ def profile(steps: Iterator[int], device: torch.device, count: int = 3) -> dict[
     times = {
         event.key: event.self_device_time_total if on_gpu else event.self_cpu_time_total
         for event in seen.key_averages()
+        if event.device_type == DeviceType.CPU  # PyTorch's; kernels, which they began, come again
     }
-    total = sum(times.values())
+    total = sum(times.values()) or 1  # where nobody may look into the GPU, it is nothing
     shares = {key: 100 * t / total for key, t in sorted(times.items(), key=lambda x: -x[1])[:8]}
     shares["everything else"] = 100 - sum(shares.values())
     return {key: round(share, 1) for key, share in shares.items()}
@@ -193,7 +195,7 @@ def peak_memory(loop: str, name: str, device: torch.device, precision: str) -> i
     receiver, sender = context.Pipe(duplex=False)
     arguments = (sender, loop, name, device.type, precision, torch.get_num_threads())
     process = context.Process(target=_measure_memory, args=arguments)
-    with _interrupts_ignored():  # which the new process inherits: Ctrl-C is for this one
+    with interrupts_ignored():
         process.start()
     sender.close()
     try:
@@ -209,7 +211,8 @@ def peak_memory(loop: str, name: str, device: torch.device, precision: str) -> i
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
+def interrupts_ignored() -> Iterator[None]:
+    """What begins in here hears of no Ctrl-C: it is for this process."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -289,8 +292,12 @@ def run_benchmark(
         data = images[tutorial(name).data]
         record |= benchmark(name, data, device, precision, rounds, seconds)
         print(text(record), flush=True)
-        path = folder / "benchmark" / f"{name}-{device.type}.json"
-        store(path, record)
+        store(benchmark_path(name, device.type, folder), record)
+
+
+def benchmark_path(name: str, device: str, folder: Path = RECORDED) -> Path:
+    """Where a tutorial's record stands, one for each kind of device."""
+    return folder / "benchmark" / f"{name}-{device}.json"
 
 
 def recorded_benchmarks(folder: Path = RECORDED) -> list[dict[str, Any]]:

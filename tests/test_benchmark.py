@@ -3,11 +3,14 @@
 import json
 import re
 import signal
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.autograd import DeviceType
 from torch.utils.flop_counter import FlopCounterMode
 
 from alexnet_course import benchmark as module
@@ -100,6 +103,27 @@ def test_profile_shares_add_up_and_name_the_work():
     shares = profile(steps(), CPU)
     assert sum(shares.values()) == pytest.approx(100, abs=0.5)
     assert max(shares, key=shares.get) == "aten::mm"
+
+
+@pytest.mark.parametrize(("microseconds", "share"), [(30, 75.0), (0, 0.0)])
+def test_a_profile_on_a_gpu_counts_each_kernel_once(monkeypatch, microseconds, share):
+    """PyTorch lists a kernel's time twice: as the kernel's own, and of what began it."""
+
+    def event(key, kind, time):
+        return SimpleNamespace(key=key, device_type=kind, self_device_time_total=time)
+
+    events = [
+        event("aten::mm", DeviceType.CPU, microseconds),
+        event("aten::relu", DeviceType.CPU, microseconds / 3),
+        event("sm90_gemm", DeviceType.CUDA, microseconds),
+        event("elementwise", DeviceType.CUDA, microseconds / 3),
+    ]
+    seen = SimpleNamespace(key_averages=lambda: events)
+    monkeypatch.setattr("torch.profiler.profile", lambda activities: nullcontext(seen))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    shares = profile(iter([1] * 3), torch.device("cuda"))
+    assert shares["aten::mm"] == share and "sm90_gemm" not in shares
+    assert sum(shares.values()) == 100  # where no times can be had, all is everything else
 
 
 @pytest.fixture
