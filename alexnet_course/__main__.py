@@ -69,6 +69,13 @@ def _race(options: argparse.Namespace) -> None:
     run_race(options.name, options.seconds, options.precision, Path(options.out))
 
 
+def _marathon(options: argparse.Namespace) -> None:
+    from alexnet_course.marathon import run_marathon
+
+    folders = Path(options.out), Path(options.records)
+    run_marathon(options.minutes, folders[0], options.workers, options.precision, folders[1])
+
+
 def _benchmark(options: argparse.Namespace) -> None:
     from alexnet_course.benchmark import run_benchmark
 
@@ -132,6 +139,26 @@ def parser() -> argparse.ArgumentParser:
     race.add_argument(
         "--seconds", type=float, default=20.0, help="of the published loop, after each run (20)"
     )
+    most = commands.add_parser(
+        "marathon",
+        help="the runs that are missing, the most valuable first, as many as the minutes allow",
+        description="Does what is recorded neither in the course nor in DIR, the most valuable "
+        "first, and begins no run that a probe says it can't finish. Stopped or killed, the same "
+        "command goes on. DIR/records.tar.gz holds all records at any moment.",
+    )
+    most.add_argument("--minutes", type=float, default=10.0, help="how long it may take (10)")
+    most.add_argument("--out", metavar="DIR", required=True, help="where records go")
+    most.add_argument(
+        "--workers", type=int, default=1, help="runs at a time, a process each (1; untried on GPUs)"
+    )
+    most.add_argument(
+        "--records",
+        metavar="DIR",
+        default=RECORDED,
+        help="whose records need no run (the course's); DIR of --out: only those made there",
+    )
+    most.add_argument("--precision", choices=PRECISIONS, default="auto")
+    most.set_defaults(run=_marathon)
     for command, action in ((trial, _experiment), (speed, _benchmark), (race, _race)):
         command.add_argument("--precision", choices=PRECISIONS, default="auto")
         command.add_argument("--out", metavar="DIR", default=RECORDED, help="where records go")

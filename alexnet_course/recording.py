@@ -39,15 +39,17 @@ def run(
     folder: Path = RECORDED,
     precision: str = "auto",
     until: int | None = None,
+    unfinished: Path | None = None,
 ) -> None:
     """Run and record every arm × seed that has no record yet. Stopped, it goes on where it was.
 
     ``precision="auto"`` is that of the experiment's records, the best of this device where there
     are none yet. ``until`` ends each run after that epoch of its recipe; what there is by then is
     recorded, and a later call goes on from there. After each run the time left is estimated, from
-    the operations of those to come. A run that diverges is recorded with the epochs before that,
-    and the reason as ``diverged`` in its manifest. Refuses the stand-in: what is recorded is
-    recorded on CIFAR-10.
+    the operations of those to come. ``unfinished`` is the folder that keeps a run, epoch by epoch,
+    until it has ended: one in the course's cache unless it is named. A run that diverges is
+    recorded with the epochs before that, and the reason as ``diverged`` in its manifest. Refuses
+    the stand-in: what is recorded is recorded on CIFAR-10.
 
     Raises :class:`ValueError` where records of several precisions leave ``"auto"`` open, and
     :class:`OSError` for a folder that can't be written into, before anything runs.
@@ -56,14 +58,10 @@ def run(
     if until is not None:
         until = fitting("until", until, Count)
     seeds = _seeds(chosen.seeds if seeds is None else seeds)
-    names, images = _names_and_images(chosen, arms)
+    names, images = names_and_images(chosen, arms)
     for name, data in images.items():
-        if data.name != name:
-            raise DataError(
-                f"{chosen.name} is recorded on {name}, but the data is {data.source}. Set "
-                "ALEXNET_COURSE_CIFAR10 to a folder of its images, or connect to a network"
-            )
-    held_by_arm = _images_by_arm(chosen, names, images)
+        require_real(chosen.name, name, data)
+    held_by_arm = images_by_arm(chosen, names, images)
     jobs = [(name, seed) for seed in seeds for name in names]
     waiting = []
     for number, (name, seed) in enumerate(jobs, start=1):
@@ -79,16 +77,14 @@ def run(
     if not waiting:
         return
     require_writable(folder / chosen.name)
-    device, precision = _as_recorded(chosen.name, folder, precision)
+    device, precision = as_recorded(chosen.name, folder, precision)
     _try_measures(chosen, {name: held_by_arm[name] for _, name, *_ in waiting}, device)
     about = environment(device.type, precision)
     work_done = seconds_done = 0.0
     for position, (label, name, seed, wanted, work) in enumerate(waiting):
         print(f"{label}: {wanted} epochs on {device}, {precision}", flush=True)
         arm, held = chosen.arms[name], held_by_arm[name]
-        settings = digest(arm)
-        run_name = f"{chosen.name}-{name}-seed{seed}-{settings[:12]}-{precision}"
-        kept = cache_folder() / "runs" / f"{run_name}.pt"
+        kept = checkpoint_path(chosen, name, seed, precision, unfinished)
         network = build(arm.architecture, seed, arm.recipe.first_weights)
         diverged = None
         try:
@@ -120,7 +116,7 @@ def run(
             "data": held.name,
             "train_images": len(held.train),
             "data_digest": held.digest,
-            "config_digest": settings,
+            "config_digest": digest(arm),
             "csv_digests": {k: hashlib.sha256(v).hexdigest() for k, v in contents.items()},
             "config": plain(arm),
         }
@@ -140,7 +136,7 @@ def run(
         work_left = sum(job[-1] for job in waiting[position + 1 :])
         ends = diverged or f"{history.accuracy:.2f} % on {arm.measured_on} images"
         if work_left:
-            ends += f"; about {_duration(seconds_done / work_done * work_left)} left"
+            ends += f"; about {duration(seconds_done / work_done * work_left)} left"
         print(f"{label}: {ends}", flush=True)
 
 
@@ -164,8 +160,8 @@ def rehearse(
     fitting("scale", scale, Literal["quick", "full"])
     epochs = fitting("epochs", epochs, Count)
     seeds = _seeds(chosen.seeds[:1] if seeds is None else seeds)
-    names, images = _names_and_images(chosen, arms)
-    held_by_arm = _images_by_arm(chosen, names, images)
+    names, images = names_and_images(chosen, arms)
+    held_by_arm = images_by_arm(chosen, names, images)
     device, precision = device_and_precision(precision=precision)
     _try_measures(chosen, held_by_arm, device)
     rows = []
@@ -199,7 +195,27 @@ def rehearse(
     return pd.DataFrame(rows)
 
 
-def _names_and_images(
+def checkpoint_path(
+    chosen: Experiment, arm: str, seed: int, precision: str, folder: Path | None = None
+) -> Path:
+    """Where :func:`run` keeps a run that has not ended, in ``folder`` or in the course's cache."""
+    settings = digest(chosen.arms[arm])
+    name = f"{chosen.name}-{arm}-seed{seed}-{settings[:12]}-{precision}.pt"
+    return (folder or cache_folder() / "runs") / name
+
+
+def require_real(what: str, name: str, data: ImageData) -> None:
+    """Raise :class:`~alexnet_course.data.DataError` where ``data`` stands in for the images called
+    ``name``, on which ``what`` is recorded.
+    """
+    if data.name != name:
+        raise DataError(
+            f"{what} is recorded on {name}, but the data is {data.source}. Set "
+            "ALEXNET_COURSE_CIFAR10 to a folder of its images, or connect to a network"
+        )
+
+
+def names_and_images(
     chosen: Experiment, arms: Iterable[str] | None
 ) -> tuple[list[str], dict[str, ImageData]]:
     """The arms asked for, all unless named, and the data that they need."""
@@ -227,7 +243,7 @@ def _try_measures(
             measure_all(arm.measures, network, held.sample(1, 1), arm.recipe, device)
 
 
-def _images_by_arm(
+def images_by_arm(
     chosen: Experiment, names: Iterable[str], images: Mapping[str, ImageData]
 ) -> dict[str, ImageData]:
     """What each arm learns from and is measured on; arms that use the same images share them."""
@@ -245,7 +261,7 @@ def _csv(table: pd.DataFrame) -> bytes:
     return table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
 
 
-def _as_recorded(name: str, folder: Path, precision: str) -> tuple[torch.device, str]:
+def as_recorded(name: str, folder: Path, precision: str) -> tuple[torch.device, str]:
     """The device, and the precision asked for; of ``"auto"``, the one in which ``name``'s records
     in ``folder`` were made. What differs from theirs is said loudly.
     """
@@ -273,7 +289,7 @@ def _as_recorded(name: str, folder: Path, precision: str) -> tuple[torch.device,
     return device, precision
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """``"45 s"``, ``"12 min"`` or ``"3 h 05 min"``."""
     if seconds < 90:
         return f"{seconds:.0f} s"

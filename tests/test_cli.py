@@ -164,6 +164,11 @@ def places(tmp_path):
         ("race two-conv --seconds 0", "seconds is 0.0; it must be a number above 0"),
         ("race two-conv --seconds nan", "seconds is nan; it must be a number above 0"),
         ("race two-conv --out {file}", "{file}/race can't be written into"),
+        ("marathon --out {empty} --minutes nan", "minutes is nan; it must be a number above 0"),
+        ("marathon --out {empty} --minutes -1", "minutes is -1.0; it must be a number above 0"),
+        ("marathon --out {empty} --workers 0", "workers is 0; it must be a whole number, at least"),
+        ("marathon --out {file}", "{file} can't be written into .*; name another folder"),
+        ("marathon --out {empty} --records {nowhere}", "there is no folder {nowhere} to read"),
         ("data export {file} --of faces", "{file}"),
     ],
 )

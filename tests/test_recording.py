@@ -158,7 +158,7 @@ def test_the_time_left_goes_by_operations(data, record, monkeypatch, capsys):
     ],
 )
 def test_a_duration_in_words(seconds, text):
-    assert recording._duration(seconds) == text
+    assert recording.duration(seconds) == text
 
 
 def test_a_rehearsal_runs_in_small_on_any_images_and_records_nothing(monkeypatch, tiny_data, small):
