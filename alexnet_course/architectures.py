@@ -18,6 +18,7 @@ from alexnet_course.layers import (
     Flatten,
     Layer,
     Linear,
+    LocallyConnected,
     Pool,
     ReLU,
     SpecError,
@@ -343,6 +344,36 @@ FOUR_CONV = Architecture(
 )
 
 
+def _conv_local(name: str, maps: int, norm: LRN | None, note: str) -> Architecture:
+    """The nets of the paper's 13 % and 11 % on CIFAR-10 (§3.3), whose layers 3 and 4 share nothing.
+
+    ``norm`` follows pool1 and relu2; ``maps`` are those of local3.
+    """
+    norms = [(replace(norm, name=f"lrn{i}"),) if norm else () for i in (1, 2)]
+    return Architecture(
+        name,
+        (3, 24, 24),
+        (
+            Conv("conv1", 64, kernel=5, padding=2),
+            ReLU("relu1"),
+            Pool("pool1", kernel=3, stride=2, rounding="ceil"),
+            *norms[0],
+            Conv("conv2", 64, kernel=5, padding=2),
+            ReLU("relu2"),
+            *norms[1],
+            Pool("pool2", kernel=3, stride=2, rounding="ceil"),
+            LocallyConnected("local3", maps, kernel=3, padding=1),
+            ReLU("relu3"),
+            LocallyConnected("local4", 32, kernel=3, padding=1),
+            ReLU("relu4"),
+            Flatten("flatten"),
+            Linear("fc5", 10),
+        ),
+        source=f"cuda-convnet's layer file of 2011 for {name[-2:]} % on CIFAR-10; paper §3.3",
+        note=note,
+    )
+
+
 ARCHITECTURES: dict[str, Architecture] = {
     a.name: a
     for a in (
@@ -364,6 +395,20 @@ ARCHITECTURES: dict[str, Architecture] = {
         _image_folder(),
         TWO_CONV,
         THREE_CONV,
+        _conv_local(
+            "conv-local-13",
+            32,
+            None,
+            "For pieces of 24 pixels. Layers 3 and 4 are locally connected: like conv layers, but "
+            "every position has kernels and biases of its own. The file calls fc5 fc10.",
+        ),
+        _conv_local(
+            "conv-local-11",
+            64,
+            LRN("norm", size=9, alpha=0.001 / 9, k=1),  # the code divides the file's scale by size
+            "The same with LRN after pool1 and before pool2, and 64 for 32 maps in local3. Its "
+            "norms are over nine maps, with constants of their own.",
+        ),
         FOUR_CONV,
         Architecture(
             "five-conv-32",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from alexnet_course.architectures import Architecture
-from alexnet_course.layers import Layer, Shape, SpecError
+from alexnet_course.layers import LEARNED, Layer, Shape, SpecError
 
 FLOAT32_BYTES = 4
 Rows = tuple[int, int] | None  # the first and the last, or none
@@ -121,12 +121,12 @@ def _height(row: Rows) -> int:
 def layer_table(architecture: Architecture) -> pd.DataFrame:
     """One row a layer and a last row ``total``; all counts are for one image.
 
-    ``output_values`` counts what a layer puts out; ``neurons`` the same for conv and linear layers
-    only (the paper's count, its Figure 2); ``multiply_adds`` those of conv and linear layers,
-    positions over padding included; ``activation_bytes`` the outputs as float32; the receptive
-    columns are explained in :func:`trace`, where they are not clipped; ``largest_seen`` is the most
-    rows of the image that any output sees (:func:`receptive_rows`). These three are empty where
-    they have no meaning.
+    ``output_values`` counts what a layer puts out; ``neurons`` the same for learned layers only
+    (conv, local, linear: the paper's count, its Figure 2); ``multiply_adds`` those of learned
+    layers, positions over padding included; ``activation_bytes`` the outputs as float32; the
+    receptive columns are explained in :func:`trace`, where they are not clipped; ``largest_seen``
+    is the most rows of the image that any output sees (:func:`receptive_rows`). These three are
+    empty where they have no meaning.
     """
     rows = []
     for step, seen in _with_rows(architecture):
@@ -138,7 +138,7 @@ def layer_table(architecture: Architecture) -> pd.DataFrame:
                 "kind": layer.kind,
                 "output_shape": step.output_shape,
                 "output_values": values,
-                "neurons": values if layer.kind in ("conv", "linear") else 0,
+                "neurons": values if layer.kind in LEARNED else 0,
                 "weights": weights,
                 "biases": biases,
                 "parameters": weights + biases,
@@ -156,7 +156,7 @@ def layer_table(architecture: Architecture) -> pd.DataFrame:
 
 
 def training_operations(architecture: Architecture) -> int:
-    """Floating-point operations of one training step for one image, conv and linear layers.
+    """Floating-point operations of one training step for one image, learned layers only.
 
     A multiply-add is two; forward, gradient by weights and gradient by inputs each take as many,
     so six times the multiply-adds, less those of the first layer's input gradient, which nobody

@@ -17,7 +17,15 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from alexnet_course.architectures import Architecture
 from alexnet_course.arithmetic import layer_table, receptive_rows, shape_text, trace
-from alexnet_course.layers import Conv, Linear, Pool, Shape, window_positions
+from alexnet_course.layers import (
+    LEARNED,
+    Conv,
+    Linear,
+    LocallyConnected,
+    Pool,
+    Shape,
+    window_positions,
+)
 
 # Okabe and Ito's palette, distinguishable with any kind of colour vision.
 BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
@@ -29,7 +37,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
     "#D55E00",
     "#767676",
 )
-KIND_COLOURS = {"conv": BLUE, "pool": ORANGE, "linear": GREEN}
+KIND_COLOURS = {"conv": BLUE, "local": SKY, "pool": ORANGE, "linear": GREEN}
 STYLE = {
     "axes.axisbelow": True,
     "axes.grid": True,
@@ -154,7 +162,7 @@ def plot_race(table: pd.DataFrame) -> Figure:
 def plot_shares(architecture: Architecture, columns: dict[str, str]) -> Figure:
     """Each learned layer's share of some counts; ``columns`` maps a column to its label."""
     table = layer_table(architecture)
-    table = table[table["kind"].isin(["conv", "linear"])]
+    table = table[table["kind"].isin(LEARNED)]
     figure, axes = plt.subplots(1, len(columns), figsize=(WIDTH, 3.2), sharey=True)
     for axis, (column, label) in zip(axes, columns.items(), strict=True):
         share = 100 * table[column].astype(float) / table[column].sum()
@@ -217,7 +225,8 @@ class _Row(NamedTuple):
 
 def _network_rows(architecture: Architecture) -> list[_Row]:
     """Where convolutions are grouped, all stand in towers but the input and the last linear one."""
-    steps = [s for s in trace(architecture) if isinstance(s.layer, (Conv, Pool, Linear))]
+    drawn = (Conv, LocallyConnected, Pool, Linear)
+    steps = [s for s in trace(architecture) if isinstance(s.layer, drawn)]
     towers = max((s.layer.groups for s in steps if isinstance(s.layer, Conv)), default=1)
     classes = [s.layer for s in steps if isinstance(s.layer, Linear)][-1:]
     rows = [_Row("input", "input", architecture.input_shape, 1, False)]
@@ -265,7 +274,7 @@ def draw_network(architecture: Architecture) -> Figure:
     for row, (width, height) in zip(rows, sizes, strict=True):
         top = bottom - gaps.get(row.kind, 0.28)
         middles = [apart * (i - (row.towers - 1) / 2) for i in range(row.towers)]
-        learned = row.kind in ("conv", "linear")
+        learned = row.kind in LEARNED
         for x in middles:
             corner, colour = (x - width / 2, top - height), KIND_COLOURS.get(row.kind, GREY)
             axis.add_patch(Rectangle(corner, width, height, facecolor=colour))

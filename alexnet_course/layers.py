@@ -16,6 +16,7 @@ from alexnet_course.fields import Count, CountOrZero, NotNegative, Positive, Sha
 
 Shape = tuple[int, ...]
 Rounding = Literal["floor", "ceil"]
+LEARNED = ("conv", "local", "linear")  # kinds of layers with neurons, as the paper counts them
 
 
 class SpecError(ValueError):
@@ -139,6 +140,31 @@ class Conv(Layer):
     def multiply_adds(self, shape: Shape) -> int:
         _, height, width = self.output_shape(shape)
         return self.parameter_counts(shape)[0] * height * width
+
+    @property
+    def window(self) -> tuple[int, int, int]:
+        return self.kernel, self.stride, self.padding
+
+
+@dataclass(frozen=True)
+class LocallyConnected(Layer):
+    """A convolution that shares nothing: every position has kernels and biases of its own."""
+
+    out_channels: Count
+    kernel: Count
+    stride: Count = 1
+    padding: CountOrZero = 0
+    kind: ClassVar[str] = "local"
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return self.out_channels, *self.slide(shape, *self.window, "floor")
+
+    def parameter_counts(self, shape: Shape) -> tuple[int, int]:
+        outputs = math.prod(self.output_shape(shape))
+        return outputs * shape[0] * self.kernel**2, outputs
+
+    def multiply_adds(self, shape: Shape) -> int:
+        return self.parameter_counts(shape)[0]
 
     @property
     def window(self) -> tuple[int, int, int]:

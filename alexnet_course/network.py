@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from alexnet_course import layers as specs
 from alexnet_course.architectures import Architecture
 from alexnet_course.arithmetic import trace
-from alexnet_course.layers import Layer, Shape, window_positions
+from alexnet_course.layers import LEARNED, Layer, Shape, window_positions
 from alexnet_course.recipes import FirstWeights
 
 
@@ -37,6 +37,50 @@ class CeilConv2d(nn.Conv2d):
             overhang.append(max(0, (positions - 1) * stride + kernel - size - 2 * padding))
         bottom, right = overhang
         return super().forward(F.pad(x, (0, right, 0, bottom)))
+
+
+class LocallyConnected2d(nn.Module):
+    """A convolution that shares nothing: every position has kernels and biases of its own.
+
+    ``weight[row, column]`` is what ``nn.Conv2d`` calls its weight, for one position: ``[outputs,
+    channels, kernel, kernel]``; ``bias`` is ``[outputs, rows, columns]``. First weights are drawn
+    as PyTorch draws those of ``nn.Conv2d``. Takes ``[batch, *shape]`` and gives ``[batch, outputs,
+    rows, columns]``; :class:`ValueError` for maps of another size, whose positions are others.
+    """
+
+    def __init__(
+        self, shape: Shape, made: Shape, kernel: int, stride: int = 1, padding: int = 0
+    ) -> None:
+        super().__init__()
+        self.shape, self.kernel, self.stride, self.padding = tuple(shape), kernel, stride, padding
+        bound = 1 / math.sqrt(shape[0] * kernel**2)
+        weight = torch.empty(*made[1:], made[0], shape[0], kernel, kernel)
+        self.weight = nn.Parameter(weight.uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(made).uniform_(-bound, bound))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1:] != self.shape:
+            raise ValueError(f"it takes maps of {self.shape}, not {tuple(x.shape[1:])}")
+        pixels = F.pad(x.permute(2, 3, 0, 1), (0, 0, 0, 0, *[self.padding] * 4))
+        ends = [self.stride * positions for positions in self.bias.shape[1:]]
+        windows = [
+            pixels[i : i + ends[0] : self.stride, j : j + ends[1] : self.stride]
+            for i in range(self.kernel)
+            for j in range(self.kernel)
+        ]
+        # y, x: position; n: image; p: place in the window; z: channel; o: output. Sums run in the
+        # order of the alphabet, so the channels of a pixel, side by side in memory, stay so.
+        products = torch.einsum(
+            "yxnpz,yxozp->noyx", torch.stack(windows, 3), self.weight.flatten(4)
+        )
+        return products + self.bias
+
+    def extra_repr(self) -> str:
+        outputs, *positions = self.bias.shape
+        return (
+            f"{self.shape[0]}, {outputs}, kernel={self.kernel}, stride={self.stride}, "
+            f"padding={self.padding}, positions={tuple(positions)}"
+        )
 
 
 class _ResponseNorm(torch.autograd.Function):
@@ -172,6 +216,11 @@ def _(layer: specs.Conv, shape: Shape) -> nn.Module:
 
 
 @make_module.register
+def _(layer: specs.LocallyConnected, shape: Shape) -> nn.Module:
+    return LocallyConnected2d(shape, layer.output_shape(shape), *layer.window)
+
+
+@make_module.register
 def _(layer: specs.Pool, shape: Shape) -> nn.Module:
     pooling = nn.MaxPool2d if layer.mode == "max" else nn.AvgPool2d
     return pooling(
@@ -276,18 +325,19 @@ def _made(architecture: Architecture, first_weights: FirstWeights | None) -> Net
     network = Network(architecture)
     if first_weights is None:
         return network
-    drawn = (nn.Conv2d, nn.Linear)
-    learned = {name: m for name, m in network.named_children() if isinstance(m, drawn)}
+    learned = {s.layer.name: s for s in trace(architecture) if s.layer.kind in LEARNED}
     unmatched = (first_weights.stds.keys() | first_weights.biases.keys()) - learned.keys()
     if unmatched:
         raise ValueError(
             f"first weights are given for {', '.join(sorted(unmatched))}, but {architecture.name} "
             f"has weights in {', '.join(learned)}"
         )
-    for name, module in learned.items():
+    for name, step in learned.items():
+        module = getattr(network, name)
         std = first_weights.stds.get(name, first_weights.std)
         if std == "he":
-            std = math.sqrt(2 / module.weight[0].numel())
+            inputs = step.layer.multiply_adds(step.input_shape) // math.prod(step.output_shape)
+            std = math.sqrt(2 / inputs)
         module.weight.normal_(0, std)
         if module.bias is not None:
             module.bias.fill_(first_weights.biases.get(name, first_weights.bias))

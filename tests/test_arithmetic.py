@@ -62,7 +62,7 @@ def test_parameters_are_those_that_pytorch_holds(network):
 
 @ALL
 def test_multiply_adds_are_half_of_pytorchs_floating_point_operations(network):
-    """Conv and linear layers only; PyTorch also counts LRN's sum, which runs as a convolution."""
+    """Learned layers only; PyTorch also counts LRN's sum, which runs as a convolution."""
     made, image = on_meta(network)
     with FlopCounterMode(display=False) as counter:
         made(image)
@@ -72,7 +72,7 @@ def test_multiply_adds_are_half_of_pytorchs_floating_point_operations(network):
     }
     table = by_name(network)[:-1]
     for name, row in table.iterrows():
-        learned = row["kind"] in ("conv", "linear")
+        learned = row["kind"] in ("conv", "local", "linear")
         assert 2 * row["multiply_adds"] == (counted[name] if learned else 0), name
 
 
@@ -100,6 +100,20 @@ BY_HAND = {
     "three-conv": (
         89_578,
         [(32, 3, 25), (32, 32, 25), (64, 32, 25), (10, 64 * 4 * 4, 1)],
+    ),
+    "conv-local-13": (  # an output of local3 and local4 is one map at one of 6×6 positions
+        1_116_490,
+        [
+            *[(64, 3, 25), (64, 64, 25), (36 * 32, 64, 9), (36 * 32, 32, 9)],
+            (10, 32 * 6 * 6, 1),
+        ],
+    ),
+    "conv-local-11": (
+        2_112_970,
+        [
+            *[(64, 3, 25), (64, 64, 25), (36 * 64, 64, 9), (36 * 32, 64, 9)],
+            (10, 32 * 6 * 6, 1),
+        ],
     ),
     "four-conv": (
         1_032_858,
@@ -240,6 +254,8 @@ def thin_and_linear(network, side):
             break
         if layer.kind == "conv":
             layers.append(replace(layer, out_channels=1, groups=1))
+        elif layer.kind == "local":
+            layers.append(replace(layer, out_channels=1))
         elif layer.kind == "pool":
             layers.append(replace(layer, mode="average"))
         elif getattr(layer, "across", None) == "space":

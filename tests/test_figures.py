@@ -158,6 +158,18 @@ def test_a_network_without_groups_is_one_tower_and_its_last_layer_is_drawn_to_sc
     assert fc6 == fc7 and fc8 == pytest.approx(fc6 * 1000 / 4096)
 
 
+def test_locally_connected_layers_are_drawn_and_counted_as_learned():
+    network = ARCHITECTURES["conv-local-11"]
+    axis = figures.draw_network(network).axes[0]
+    assert len(rectangles(axis)) == 8  # input, 2 conv, 2 pool, 2 local, fc5
+    assert arrows(axis) == [[(0, 0)]] * 5
+    columns = {"parameters": "parameters", "multiply_adds": "work"}
+    parameters, work = figures.plot_shares(network, columns).axes
+    for axis, share in ((parameters, 1_329_408 / 2_112_970), (work, 1_327_104 / 19_512_576)):
+        widths = [bar.get_width() for bar in rectangles(axis)]
+        assert len(widths) == 5 and widths[2] == pytest.approx(100 * share)
+
+
 def test_receptive_fields_are_drawn_where_a_value_has_them():
     """conv1's 28th of 55 values begins at 27·4; pool5's third of six sees 0–194 (a gradient says so
     in test_arithmetic), and none sees the 195 pixels around the middle."""

@@ -21,6 +21,7 @@ from alexnet_course.layers import (
     Dropout,
     Flatten,
     Linear,
+    LocallyConnected,
     Pool,
     ReLU,
     SpecError,
@@ -57,6 +58,12 @@ def in_pytorch(kind, options, x):
             assert o["padding"] == 0
             sides = F.max_pool2d(x, o["kernel"], o["stride"], ceil_mode=True).shape[2:]
             y = y.new_zeros(*y.shape[:2], *sides)
+    elif kind is LocallyConnected:  # as many parameters as one convolution for each position
+        module = nn.Conv2d(
+            x.shape[1], o["out_channels"], o["kernel"], stride=o["stride"], padding=o["padding"]
+        )
+        y = module(x)
+        return y, y[0, 0].numel() * sum(p.numel() for p in module.parameters())
     elif kind is Pool:
         pooling = nn.MaxPool2d if o["mode"] == "max" else nn.AvgPool2d
         module = pooling(o["kernel"], o["stride"], padding=o["padding"], ceil_mode=rounds_up)
@@ -111,6 +118,7 @@ ON_MAPS = st.one_of(
         bias=[True, False],
     ).map(whole_groups),
     fixed(Conv, out_channels=[2, 4], **SIDE, rounding=["ceil"]),
+    fixed(LocallyConnected, out_channels=[1, 3], **SIDE, padding=[0, 0, 1]),
     fixed(Pool, **SIDE, mode=["max", "average"], rounding=["floor", "ceil"]),
     fixed(Pool, kernel=[2, 3], stride=[1, 2, 4], padding=[1], mode=["max"], rounding=["ceil"]),
     fixed(LRN, size=[1, 3, 5], groups=[1, 2], across=["channels", "space"]),
@@ -163,6 +171,7 @@ def test_random_networks_are_accepted_exactly_when_pytorch_accepts_them_and_agre
 WILD = [-1, 0, 1, 2, 2, 3, 3, 4, 7]
 WILD_LAYERS = st.one_of(
     fixed(Conv, out_channels=WILD, kernel=WILD, stride=WILD, padding=[-1, 0, 1, 2], groups=[1]),
+    fixed(LocallyConnected, out_channels=WILD, kernel=WILD, stride=WILD, padding=[-1, 0, 1, 2]),
     fixed(Conv, out_channels=[2, 3, 4, 6], kernel=[1], groups=[-2, -1, 0, 1, 2, 3, 4]),
     fixed(
         Pool,
@@ -183,7 +192,7 @@ def test_numbers_that_pytorch_refuses_are_refused_and_no_others():
     """Zeros, negative numbers, groups that don't divide, windows that don't fit: one layer each."""
     seen = Counter()
 
-    @settings(QUICK, max_examples=800)
+    @settings(QUICK, max_examples=900)
     @given(WILD_LAYERS, st.sampled_from([(4, 6, 5), (6, 2, 9), (12,)]))
     def check(layer, shape):
         kind, options = layer
@@ -327,7 +336,10 @@ IMPOSSIBLE = {
         lambda layer=layer: [Flatten("flat"), layer],
         ["'late'", "(196,)", "before the flatten"],
     )
-    for layer in (Conv("late", 4, 1), Pool("late", 1, 1), LRN("late"), AdaptivePool("late", 1))
+    for layer in (
+        *(Conv("late", 4, 1), LocallyConnected("late", 4, 1), Pool("late", 1, 1)),
+        *(LRN("late"), AdaptivePool("late", 1)),
+    )
 }
 
 

@@ -21,6 +21,7 @@ from alexnet_course.layers import (
     Flatten,
     Layer,
     Linear,
+    LocallyConnected,
     Pool,
     ReLU,
     SpecError,
@@ -435,6 +436,68 @@ def test_a_name_that_modules_use_themselves_is_refused_by_name(name):
         build(clash)
 
 
+# Locally connected layers
+
+
+LOCAL = pytest.mark.parametrize(
+    ("shape", "kernel", "stride", "padding"),
+    [((3, 5, 6), 3, 1, 1), ((2, 7, 5), 3, 2, 0), ((1, 4, 4), 2, 3, 2), ((4, 3, 3), 3, 1, 0)],
+)
+
+
+@LOCAL
+def test_a_locally_connected_layer_is_a_loop_over_positions(shape, kernel, stride, padding):
+    module = make_module(LocallyConnected("l", 5, kernel, stride, padding), shape).double()
+    x = random_image(2, *shape)
+    padded = F.pad(x, (padding,) * 4)
+    _, rows, columns = module.bias.shape
+    expected = torch.empty(2, 5, rows, columns, dtype=torch.double)
+    for row in range(rows):
+        for column in range(columns):
+            top, left = stride * row, stride * column
+            window = padded[:, :, top : top + kernel, left : left + kernel]
+            for output in range(5):
+                sums = (window * module.weight[row, column, output]).sum((1, 2, 3))
+                expected[:, output, row, column] = sums + module.bias[output, row, column]
+    torch.testing.assert_close(module(x), expected)
+    torch.testing.assert_close(module(x.contiguous(memory_format=torch.channels_last)), expected)
+
+
+@LOCAL
+def test_a_locally_connected_layer_of_equal_kernels_is_a_convolution(
+    shape, kernel, stride, padding
+):
+    """Gradients of shared weights are the sums of those of the positions."""
+    module = make_module(LocallyConnected("l", 5, kernel, stride, padding), shape).double()
+    shared = nn.Conv2d(shape[0], 5, kernel, stride, padding).double()
+    with torch.no_grad():
+        module.weight.copy_(shared.weight.expand_as(module.weight))
+        module.bias.copy_(shared.bias[:, None, None].expand_as(module.bias))
+    x = random_image(2, *shape)
+    y, by_input, by_weight, by_bias = outputs_and_gradients(module, x, list(module.parameters()))
+    found = [y, by_input, by_weight.sum((0, 1)), by_bias.sum((1, 2))]
+    expected = outputs_and_gradients(shared, x, list(shared.parameters()))
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_gradients_of_a_locally_connected_layer_are_its_slopes():
+    module = make_module(LocallyConnected("l", 2, kernel=2, padding=1), (2, 3, 2)).double()
+
+    def output(x, weight, bias):
+        return torch.func.functional_call(module, {"weight": weight, "bias": bias}, x)
+
+    x = random_image(2, 2, 3, 2).requires_grad_()
+    assert torch.autograd.gradcheck(output, (x, module.weight, module.bias))
+
+
+@pytest.mark.parametrize("side", [5, 7])
+def test_a_locally_connected_layer_refuses_maps_of_another_size(side):
+    module = make_module(LocallyConnected("l", 4, kernel=3), (3, 6, 6))
+    with pytest.raises(ValueError, match=rf"maps of \(3, 6, 6\), not \(3, {side}, {side}\)"):
+        module(torch.zeros(1, 3, side, side))
+
+
 # First weights
 
 
@@ -457,6 +520,12 @@ def test_he_weights_keep_the_size_of_activations_through_relu_layers():
         std = getattr(network, name).weight.std().item()
         assert std == pytest.approx((2 / inputs) ** 0.5, rel=0.02)
         assert (getattr(network, name).bias == 0).all()
+
+
+def test_he_weights_count_the_inputs_of_a_unit_that_shares_its_kernel_with_none():
+    made = build(ARCHITECTURES["conv-local-13"], 0, FirstWeights("he", biases={"local4": 0.5}))
+    assert made.local3.weight.std().item() == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.02)
+    assert (made.local3.bias == 0).all() and (made.local4.bias == 0.5).all()
 
 
 def test_first_weights_follow_the_seed():
