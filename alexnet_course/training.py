@@ -175,17 +175,37 @@ def pool_before_relu(network: nn.Module) -> nn.Module:
     return nn.Sequential(*modules)
 
 
-def _optimiser(network: nn.Module, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
+Groups = dict[tuple[float, float], list[nn.Parameter]]
+
+
+def _groups(network: nn.Module, recipe: Recipe) -> Groups:
+    """The parameters by what ``recipe`` multiplies their rate with, and by their weight decay."""
+    decays = recipe.weight_decays or {}
+    owners = [name.rpartition(".")[::2] for name, _ in network.named_parameters()]
+    layers = dict.fromkeys(layer for layer, _ in owners)
+    if unmatched := decays.keys() - layers.keys():
+        raise ValueError(
+            f"recipe {recipe.name!r}: weight_decays are given for {', '.join(sorted(unmatched))}, "
+            f"but the network has weights in {', '.join(layers)}"
+        )
+    groups: Groups = {}
+    for (layer, what), parameter in zip(owners, network.parameters(), strict=True):
+        rate, decay = 1, decays.get(layer, recipe.weight_decay)
+        if what == "bias":
+            rate, decay = recipe.bias_rate, decay if recipe.bias_decay else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
+    return groups
+
+
+def _optimiser(groups: Groups, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
     options = {
+        "params": [{"params": ps, "weight_decay": decay} for (_, decay), ps in groups.items()],
         "lr": recipe.learning_rate,
-        "weight_decay": recipe.weight_decay,
         "fused": device.type in ("cpu", "cuda"),  # one pass over all weights, not one for each
     }
     if recipe.optimiser == "adam":
-        return torch.optim.Adam(network.parameters(), **options)
-    return torch.optim.SGD(
-        network.parameters(), momentum=recipe.momentum, nesterov=recipe.nesterov, **options
-    )
+        return torch.optim.Adam(**options)
+    return torch.optim.SGD(momentum=recipe.momentum, nesterov=recipe.nesterov, **options)
 
 
 class Trainer:
@@ -209,7 +229,9 @@ class Trainer:
         self.train = train.to(device)
         self.recipe, self.seed, self.device, self.precision = recipe, seed, device, precision
         self.steps = -(-len(train) // recipe.batch_size)
-        self.optimiser = _optimiser(network, recipe, device)
+        groups = _groups(network, recipe)
+        self.rates = [rate for rate, _ in groups]  # times the recipe's
+        self.optimiser = _optimiser(groups, recipe, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
         images = train.sample_images()
         self.preparation = Preparation.of(recipe.scaling, images, recipe.resize, recipe.crop).to(
@@ -260,8 +282,8 @@ class Trainer:
         for step, (images, labels) in enumerate(batches, start=(number - 1) * self.steps):
             images, added = draws.augment(images, slice(done, done + len(labels)))
             done += len(labels)
-            for group in self.optimiser.param_groups:
-                group["lr"] = rate(step)
+            for group, times in zip(self.optimiser.param_groups, self.rates, strict=True):
+                group["lr"] = times * rate(step)
             with _autocast(device, self.precision):
                 logits = self.network(self.preparation(images, added))
                 loss = F.cross_entropy(

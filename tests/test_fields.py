@@ -34,11 +34,19 @@ from alexnet_course.layers import (
 from alexnet_course.recipes import FirstWeights, Recipe
 
 WEIGHTS = FirstWeights(0.01, 0.5, {"conv1": 0.1}, {"conv1": 1.0})
-RECIPE = Recipe("mine", epochs=2, batch_size=8, learning_rate=0.1, first_weights=WEIGHTS)
+RECIPE = Recipe(
+    "mine",
+    epochs=2,
+    batch_size=8,
+    learning_rate=0.1,
+    weight_decays={"conv1": 0.1},
+    first_weights=WEIGHTS,
+)
 ARM = Arm(ARCHITECTURES["two-conv"], RECIPE, measures=("dead-units",))
 EXAMPLES = [
     Layer("x"),
     Conv("x", 4, 3),
+    LocallyConnected("x", 4, 3),
     Pool("x", 3, 2),
     AdaptivePool("x", 6),
     LRN("x"),
@@ -46,7 +54,6 @@ EXAMPLES = [
     BatchNorm("x"),
     Activation("x", "tanh"),
     Dropout("x"),
-    LocallyConnected("x", 4, 3),
     Flatten("x"),
     Linear("x", 5),
     ARCHITECTURES["two-conv"],
@@ -60,6 +67,7 @@ ALSO = {  # what a field may hold besides the type of its example
     "crop": (int, type(None)),
     "per_class": (int, type(None)),
     "first_weights": (type(None),),
+    "weight_decays": (type(None),),
 }
 SIGNED = {"bias", "biases"}  # all other numbers are at least 0
 NAN, INF, HUGE = math.nan, math.inf, 10**400

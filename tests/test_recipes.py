@@ -26,6 +26,12 @@ PLAIN = Recipe("plain", epochs=2, batch_size=4, learning_rate=0.1)
         ({"momentum": -0.1}, "a number, at least 0 and below 1"),
         ({"momentum": 1.0}, "a number, at least 0 and below 1"),
         ({"weight_decay": -1e-4}, "a number, at least 0"),
+        (
+            {"weight_decays": {"fc5": -1.0}},
+            "a dictionary (each value a number, at least 0), or None",
+        ),
+        ({"bias_rate": 0}, "a number above 0"),
+        ({"bias_decay": 0}, "True or False"),
         ({"schedule": "cosine"}, "'constant', 'one-cycle' or 'plateau'"),
         ({"patience": 0}, "a whole number, at least 1"),
         ({"colour": -0.1}, "a number, at least 0"),

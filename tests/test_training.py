@@ -16,6 +16,7 @@ from alexnet_course.data import Preparation, Split
 from alexnet_course.network import build
 from alexnet_course.recipes import Recipe
 from alexnet_course.training import (
+    Trainer,
     TrainingDiverged,
     best_device,
     best_precision,
@@ -105,6 +106,75 @@ def test_whole_batches_give_the_losses_of_a_plain_loop(
     np.testing.assert_allclose(measured, held_out, rtol=1e-4)
     for weights, expected in zip(steady.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(weights, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimiser", [torch.optim.SGD, torch.optim.Adam])
+def test_a_recipe_that_treats_all_parameters_alike_is_one_group_bit_for_bit(
+    tiny, tiny_data, optimiser
+):
+    options = {"momentum": 0.9} if optimiser is torch.optim.SGD else {}
+    recipe = replace(
+        WHOLE, optimiser=optimiser.__name__.lower(), weight_decay=0.1, batch_size=8, **options
+    )
+    ours, plain = (
+        Trainer(build(tiny, seed=0), tiny_data.train, recipe, 0, torch.device("cpu"), "float32")
+        for _ in range(2)
+    )
+    plain.optimiser = optimiser(
+        plain.network.parameters(), lr=0.02, weight_decay=0.1, fused=True, **options
+    )
+    for trainer in (ours, plain):
+        for _ in trainer.epoch(1, lambda step: 0.02 / (1 + step)):
+            pass
+    found, expected = (t.optimiser.state_dict() for t in (ours, plain))
+    assert found["param_groups"] == expected["param_groups"]
+    exactly = {"rtol": 0, "atol": 0}
+    torch.testing.assert_close(found["state"], expected["state"], **exactly)
+    weights = (list(trainer.network.parameters()) for trainer in (ours, plain))
+    torch.testing.assert_close(*weights, **exactly)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"weight_decays": {"conv1": 0.3}, "bias_rate": 2.0, "bias_decay": False},
+            [(1, 0.3), (2, 0), (1, 0.1), (2, 0)],
+        ),
+        ({"weight_decays": {"fc2": 0.0}}, [(1, 0.1), (1, 0.1), (1, 0), (1, 0)]),
+        ({"bias_rate": 0.5}, [(1, 0.1), (0.5, 0.1), (1, 0.1), (0.5, 0.1)]),
+    ],
+    ids=["as released", "by layer", "slow biases"],
+)
+def test_each_parameter_has_the_rate_and_the_decay_of_its_layer_and_kind(
+    train, steady, tiny_data, changes, expected
+):
+    """Whole batches by one cycle, against the rule of momentum written out. Expected are the
+    factor of the rate and the decay of conv1's weights, conv1's biases, fc2's and fc2's.
+    """
+    plain = copy.deepcopy(steady)
+    recipe = replace(WHOLE, momentum=0.9, weight_decay=0.1, schedule="one-cycle", warmup=0.5)
+    history = train(replace(recipe, **changes), network=steady)
+    rates = [0.02 / 25, 0.02 * 13 / 25, 0.02, 0.01]
+    assert history.frame["learning_rate"].tolist() == pytest.approx(rates)  # of weights
+    images, labels = to_minus_one_to_one(tiny_data.train.images), tiny_data.train.labels
+    parameters = list(plain.parameters())
+    velocities = [torch.zeros_like(w) for w in parameters]
+    for rate in rates:
+        gradients = torch.autograd.grad(F.cross_entropy(plain(images), labels), parameters)
+        with torch.no_grad():
+            for w, v, gradient, (factor, decay) in zip(
+                parameters, velocities, gradients, expected, strict=True
+            ):
+                v.mul_(0.9).add_(gradient + decay * w)
+                w -= factor * rate * v
+    torch.testing.assert_close(list(steady.parameters()), parameters, rtol=1e-4, atol=1e-6)
+
+
+def test_a_weight_decay_for_a_layer_that_is_not_there_is_refused(train):
+    recipe = replace(STILL, weight_decays={"fc2": 0.1, "fc9": 0.1, "relu1": 0.0})
+    with pytest.raises(ValueError, match=r"'still': weight_decays .* fc9, relu1, .* in conv1, fc2"):
+        train(recipe)
 
 
 def test_per_channel_scaling_is_by_the_training_images(train, steady, tiny_data):
