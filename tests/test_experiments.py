@@ -122,6 +122,27 @@ def test_the_variants_change_one_thing_of_everything():
         assert order[:8] == ["conv", norm, "relu", "pool"] * 2
 
 
+def test_the_released_nets_of_13_and_11_per_cent_differ_in_four_things_each_tried_alone():
+    arms = EXPERIMENTS["conv-local"].arms
+    norms = ["lrn1 put in", "lrn2 put in"]
+    width = ["local3 out_channels=64"]
+    decay = ["weight_decays={'conv1': 0.0, 'conv2': 0.0, 'fc5': 0.01}"]
+    length = ["epochs=52"]  # 3.25 · 16, as the released 520 epochs are for 160
+    assert {name: differences(arm, arms["as-13"]) for name, arm in arms.items()} == {
+        "as-13": [],
+        "lrn": norms,
+        "width": width,
+        "decay": decay,
+        "length": length,
+        "as-11": [*norms, *width, *length, *decay],
+    }
+    rates = EXPERIMENTS["conv-local-rate"].arms
+    for name, arm in rates.items():
+        base = arms[name[: len("as-13")]]
+        assert arm.measured_on == "validation"
+        assert _differences(base, arm) <= {"epochs", "learning_rate"}
+
+
 def test_differences_are_told_in_words():
     study, variants = EXPERIMENTS["study"].arms, EXPERIMENTS["lrn-variants"].arms
     everything, bare = study["everything"], study["bare"]
