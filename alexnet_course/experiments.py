@@ -492,7 +492,7 @@ EXPERIMENTS: dict[str, Experiment] = {
                 )
                 for name, arm in _conv_local().items()
                 if name in ("as-13", "as-11")
-                for rate in (0.0005, 0.001, 0.002, 0.004)
+                for rate in (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016)
             },
             seeds=(0,),
         ),
