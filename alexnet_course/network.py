@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from alexnet_course import layers as specs
 from alexnet_course.architectures import Architecture
 from alexnet_course.arithmetic import trace
+from alexnet_course.fields import fitting
 from alexnet_course.layers import LEARNED, Layer, Shape, window_positions
 from alexnet_course.recipes import FirstWeights
 
@@ -311,8 +312,9 @@ def build(
     They are PyTorch's own, or drawn as ``first_weights`` says (``recipe.first_weights``).
 
     Raises :class:`~alexnet_course.layers.SpecError` for a network that cannot be, before any
-    tensor is made.
+    tensor is made; :class:`ValueError` for anything else, such as a network's name.
     """
+    fitting("architecture", architecture, Architecture)
     if seed is None:
         return _made(architecture, first_weights)
     with torch.random.fork_rng(devices=[]):

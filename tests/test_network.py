@@ -59,6 +59,11 @@ TINY = Architecture(
 )
 
 
+def test_a_name_is_no_architecture():
+    with pytest.raises(ValueError, match="architecture is 'two-conv'; it must be of type Archit"):
+        build("two-conv")
+
+
 def test_torchvision_is_reproduced_weight_for_weight():
     """Same parameters in the same order, and with the same values the same logits."""
     theirs = torchvision.models.alexnet(weights=None).eval()
