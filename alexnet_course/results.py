@@ -12,6 +12,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from alexnet_course.config import look_up, several
@@ -373,13 +374,15 @@ def two_way(runs: pd.DataFrame, column: str = "test_accuracy") -> TwoWay:
             f"{arms} arms with {seeds} seeds in common leave nothing to judge chance by; an "
             "analysis of variance needs two of each at least"
         )
+    with np.errstate(divide="ignore"):  # of an arm whose runs are all equal: surely unlike the rest
+        variances_p = float(stats.bartlett(*table.to_numpy()).pvalue)
     variance = float((left_over.sub(seed_means) ** 2).to_numpy().sum() / degrees)
     between_seeds = arms * float((seed_means**2).sum()) / (seeds - 1)
     return TwoWay(
         spread=variance**0.5,
         degrees=degrees,
         seed_p=float(stats.f.sf(between_seeds / variance, seeds - 1, degrees)),
-        variances_p=float(stats.bartlett(*table.to_numpy()).pvalue),
+        variances_p=variances_p,
     )
 
 

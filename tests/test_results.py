@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import warnings
 from collections import defaultdict
 
 import numpy as np
@@ -177,6 +178,12 @@ def test_variances_that_differ_show():
     unlike = alike | {"wide": rng.normal(0, 30, 10)}
     assert two_way(as_runs(alike)).variances_p > 0.05
     assert two_way(as_runs(unlike)).variances_p < 1e-6
+
+
+def test_an_arm_without_any_spread_is_unlike_the_rest():
+    with warnings.catch_warnings(action="error"):
+        fit = two_way(as_runs({"a": (2, 1, 3), "b": (2, 5, 5), "same": (6, 6, 6)}))
+    assert fit.variances_p < 1e-6 and math.isfinite(fit.spread)
 
 
 def test_an_arm_that_lacks_a_seed_is_left_out():
