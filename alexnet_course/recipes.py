@@ -207,7 +207,7 @@ CONV_LOCAL = Recipe(
     "conv-local",
     epochs=16,
     batch_size=128,
-    learning_rate=0.001,
+    learning_rate=0.008,
     momentum=0.9,
     weight_decay=0.004,
     weight_decays={"conv1": 0.0, "conv2": 0.0},

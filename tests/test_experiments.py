@@ -124,17 +124,17 @@ def test_the_variants_change_one_thing_of_everything():
 
 def test_the_released_nets_of_13_and_11_per_cent_differ_in_four_things_each_tried_alone():
     arms = EXPERIMENTS["conv-local"].arms
-    norms = ["lrn1 put in", "lrn2 put in"]
+    norms, rate = ["lrn1 put in", "lrn2 put in"], "learning_rate=0.004"
     width = ["local3 out_channels=64"]
     decay = ["weight_decays={'conv1': 0.0, 'conv2': 0.0, 'fc5': 0.01}"]
     length = ["epochs=52"]  # 3.25 · 16, as the released 520 epochs are for 160
     assert {name: differences(arm, arms["as-13"]) for name, arm in arms.items()} == {
         "as-13": [],
-        "lrn": norms,
+        "lrn": [*norms, rate],
         "width": width,
         "decay": decay,
         "length": length,
-        "as-11": [*norms, *width, *length, *decay],
+        "as-11": [*norms, *width, *length, rate, *decay],
     }
     rates = EXPERIMENTS["conv-local-rate"].arms
     for name, arm in rates.items():
