@@ -487,9 +487,10 @@ def test_parts_that_no_living_process_owns_are_removed(tmp_path):
     assert {entry.name for entry in tmp_path.iterdir()} == {path.name, *kept}
 
 
-# Runs in a fresh interpreter, which forks one process for each attempt.
+# Runs in a fresh interpreter, which forks one process for each attempt. An attempt is killed after
+# a number of function calls, not of seconds: so it gets as far on a busy machine as on an idle one.
 KILL_AND_RESUME = """
-import json, os, random, signal, sys, time, traceback
+import itertools, json, os, random, signal, sys, traceback
 import torch
 from conftest import TINY, make_data
 from alexnet_course.checkpoints import load
@@ -511,34 +512,39 @@ weight = torch.zeros(1, requires_grad=True)
 weight.grad = torch.zeros(1)
 torch.optim.SGD([weight]).step()  # imports much, which else each attempt would do anew
 
-def attempt(longest):
-    # runs in a child, killed after at most so many seconds; gives its exit status
+def attempt(last_call=None):
+    # runs in a child, which kills itself at that call; gives its exit status
     child = os.fork()
     if child == 0:
+        calls = itertools.count(1)
+
+        def count(frame, event, argument):
+            if next(calls) == last_call:
+                os.kill(os.getpid(), signal.SIGKILL)
+
         try:
+            sys.setprofile(count)
             train(path)
+            sys.setprofile(None)
+            with open(path + ".calls", "w") as file:
+                file.write(str(next(calls)))
             os._exit(0)
         except BaseException:
             traceback.print_exc()
             os._exit(1)
-    if longest is not None:
-        time.sleep(random.uniform(0, longest))
-        os.kill(child, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
-start = time.perf_counter()
-if attempt(None):
+if attempt():
     sys.exit("the unbroken run failed")
-longest, unbroken = (time.perf_counter() - start) / 3, train(path)
+calls = int(open(path + ".calls").read())
+unbroken, draws = train(path), random.Random(0)
 finished_at_kills, ends = [], []
 while len(finished_at_kills) < 20:
     os.remove(path)
-    patience = 1.0  # a slow start must not keep a run from ever finishing an epoch
-    while status := attempt(longest * patience):
+    while status := attempt(draws.randint(1, calls // 3)):
         if status != -signal.SIGKILL:
             sys.exit("a resumed run failed")
         finished_at_kills.append(len(load(path)["history"]) if os.path.exists(path) else 0)
-        patience *= 1.1
     ends.append(train(path))
 print(json.dumps([finished_at_kills, ends, unbroken]))
 """

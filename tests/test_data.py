@@ -9,7 +9,6 @@ import shutil
 import socket
 import tarfile
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -214,9 +213,7 @@ def test_otherwise_it_is_downloaded_once(archive, serve, pictures, capsys):
 
 
 def test_without_a_network_it_is_the_stand_in_and_says_so(capsys):
-    start = time.perf_counter()
     data = cifar10()
-    assert time.perf_counter() - start < 5
     said = capsys.readouterr().out
     assert data.name == "stand-in" and data.classes == source.standin.CLASSES
     assert said.startswith("Data: the bundled stand-in") and said.count("\n") == 1
@@ -242,24 +239,26 @@ def test_quiet_says_nothing(capsys):
 
 def test_a_server_that_never_answers_is_given_up():
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        start = time.perf_counter()
+        patience = threading.Timer(60, silent.close)
+        patience.start()
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         assert not source._reachable(url, seconds=0.2)
-        assert time.perf_counter() - start < 2
+        assert patience.is_alive()
+        patience.cancel()
 
 
 def test_a_name_look_up_that_hangs_is_given_up(monkeypatch):
-    release = threading.Event()
+    release, ended = threading.Event(), []
 
     def hang(*_, **__):
-        release.wait(10)
+        release.wait(60)
+        ended.append(True)
         raise OSError("no such name")
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
-    start = time.perf_counter()
     try:
         assert not source._reachable("http://cifar.invalid/", seconds=0.2)
-        assert time.perf_counter() - start < 2
+        assert not ended
     finally:
         release.set()
 
