@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
@@ -27,6 +28,7 @@ from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment, sealed
 from alexnet_course.recipes import TRAINED_WELL
 from alexnet_course.results import existing, mean_interval, reading
+from alexnet_course.schedules import Constant
 from alexnet_course.training import Trainer, device_and_precision
 from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
 
@@ -35,9 +37,11 @@ SIDES = {"cpu": 2048, "cuda": 8192, "mps": 4096}  # of the matrices of the ceili
 
 
 def our_trainer(name: str, data: ImageData, device: torch.device, precision: str) -> Trainer:
-    """The course's loop on the tutorial's network, by our recipe (else by the published one)."""
+    """The course's loop on the tutorial's network, by our recipe (else by the published one), at a
+    rate that stays the same.
+    """
     chosen = tutorial(name)
-    recipe = TRAINED_WELL.get(name, chosen.recipe)
+    recipe = replace(TRAINED_WELL.get(name, chosen.recipe), schedule=Constant())
     network = build(chosen.architecture, 0, recipe.first_weights)
     return Trainer(network, data.train, recipe, 0, device, precision)
 
@@ -47,7 +51,7 @@ def our_steps(trainer: Trainer) -> Iterator[int]:
     epoch = 0
     while True:
         epoch += 1
-        for _, _, size in trainer.epoch(epoch, lambda step: trainer.recipe.learning_rate):
+        for _, _, size in trainer.epoch(epoch):
             yield size
 
 

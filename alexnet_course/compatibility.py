@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_course.arithmetic import shape_text
-from alexnet_course.data.augmentation import Preparation
 from alexnet_course.data.images import ImageData
+from alexnet_course.data.preparation import Preparation
 
 
 def require_match(network: nn.Module, data: ImageData, preparation: Preparation) -> None:
@@ -19,7 +19,7 @@ def require_match(network: nn.Module, data: ImageData, preparation: Preparation)
     wanted = f". {made.name} is made for images of {shape_text(made.input_shape)}" if made else ""
     two = torch.zeros(2, dtype=torch.int64)
     for split in (data.train, data.held_out):
-        images, _ = next(split.batches(two, 2, preparation.mean.device))
+        images, _ = next(split.batches(two, 2, preparation.device))
         shape = _output_shape(network, images, preparation(images), wanted)
         if len(shape) != 2 or shape[0] != 2:
             raise ValueError(
@@ -59,7 +59,7 @@ def _output_shape(
         raise ValueError(
             f"images of {sizes} do not fit the network, which stops at "
             f"{names.get(reached[-1]) or 'the module'}, {reached[-1]} ({reason}){wanted}. Their "
-            "size is set by image_folder(size=…) and by the recipe's resize and crop"
+            "size is set by image_folder(size=…) and by the recipe's preparation"
         ) from error
     finally:
         network.train(was_training)

@@ -9,8 +9,11 @@ from typing import Annotated, Any, Literal
 
 from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.config import look_up
+from alexnet_course.data.augmentation import Colour, Crop, Flip, Shift, VerticalFlip
+from alexnet_course.data.preparation import Centred, PerChannel
 from alexnet_course.fields import Count, Seed, settle, shown
 from alexnet_course.layers import BatchNorm
+from alexnet_course.optimisers import SGD, Adam
 from alexnet_course.recipes import (
     CODE_2012_WEIGHTS,
     CONV_LOCAL,
@@ -22,6 +25,7 @@ from alexnet_course.recipes import (
     FirstWeights,
     Recipe,
 )
+from alexnet_course.schedules import Constant, OneCycle, Plateau
 from alexnet_course.tutorials import TUTORIALS
 
 FileName = Annotated[
@@ -54,29 +58,36 @@ class Arm:
 
 
 def differences(arm: Arm, base: Arm) -> list[str]:
-    """In what ``arm`` differs from ``base``, in short texts: layers left out, put in or in another
-    order, and settings of ``arm``'s layers (``"pool1 kernel=2"``) and recipe (``"colour=0.0"``).
+    """In what ``arm`` differs from ``base``, in short texts: layers, and steps of the recipe, that
+    are left out, put in or in another order (``"Flip put in"``), and settings of ``arm``'s layers
+    (``"pool1 kernel=2"``), optimiser, schedule and recipe (``"learning_rate=0.05"``).
     """
 
-    def changes(new: Any, old: Any) -> list[str]:
-        kind = [] if type(new) is type(old) else [type(new).__name__]
-        before = vars(old)
-        return kind + [
+    def settings(new: Any, old: Any) -> list[str]:
+        before = vars(old) if type(new) is type(old) else {}
+        return [type(new).__name__] * (not before) + [
             f"{key}={value}"
             for key, value in vars(new).items()
-            if key not in ("name", "source") and (key not in before or before[key] != value)
+            if key not in (*told, "name", "source") and (key, value) not in before.items()
         ]
 
-    theirs = {layer.name: layer for layer in base.architecture.layers}
-    ours = {layer.name: layer for layer in arm.architecture.layers}
-    found = [f"{name} left out" for name in theirs if name not in ours]
-    found += [f"{name} put in" for name in ours if name not in theirs]
-    both, in_base = [n for n in ours if n in theirs], [n for n in theirs if n in ours]
-    if both != in_base:
-        found.append(f"in the order {', '.join(a for a, b in zip(both, in_base) if a != b)}")
-    for name in both:
-        found += [f"{name} {change}" for change in changes(ours[name], theirs[name])]
-    return found + changes(arm.recipe, base.recipe)
+    def steps(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+        found = [f"{name} left out" for name in theirs if name not in ours]
+        found += [f"{name} put in" for name in ours if name not in theirs]
+        both, in_base = [n for n in ours if n in theirs], [n for n in theirs if n in ours]
+        if both != in_base:
+            found.append(f"in the order {', '.join(a for a, b in zip(both, in_base) if a != b)}")
+        return found + [f"{n} {x}" for n in both for x in settings(ours[n], theirs[n])]
+
+    def by_kind(recipe: Recipe) -> dict[str, Any]:
+        return {type(x).__name__: x for x in (*recipe.preparation, *recipe.augmentation)}
+
+    told = ("optimiser", "schedule", "preparation", "augmentation")
+    found = steps(*({x.name: x for x in one.architecture.layers} for one in (arm, base)))
+    found += steps(by_kind(arm.recipe), by_kind(base.recipe)) + settings(arm.recipe, base.recipe)
+    for part in ("optimiser", "schedule"):
+        found += settings(getattr(arm.recipe, part), getattr(base.recipe, part))
+    return found
 
 
 @dataclass(frozen=True)
@@ -99,17 +110,23 @@ def _published(name: str) -> Arm:
     return Arm(chosen.architecture, chosen.recipe, data=chosen.data)
 
 
-def _trained_well(name: str, **changes: Any) -> Arm:
+def _trained_well(name: str, recipe: Recipe | None = None) -> Arm:
     chosen = TUTORIALS[name]
-    return Arm(chosen.architecture, replace(TRAINED_WELL[name], **changes), data=chosen.data)
+    return Arm(chosen.architecture, recipe or TRAINED_WELL[name], data=chosen.data)
 
 
-def _choices(name: str, arms: Mapping[str, Mapping[str, Any]], **common: Any) -> dict[str, Arm]:
-    """Our recipe with ``common`` and each arm's own changes, measured on validation images."""
+def _choices(name: str, recipes: Mapping[str, Recipe]) -> dict[str, Arm]:
+    """A tutorial's network by each of ``recipes``, measured on validation images."""
     return {
-        arm: replace(_trained_well(name, **common, **changes), measured_on="validation")
-        for arm, changes in arms.items()
+        arm: replace(_trained_well(name, recipe), measured_on="validation")
+        for arm, recipe in recipes.items()
     }
+
+
+def _short(base: Recipe, rate: float | None = None, *left_out: type, **changes: Any) -> Recipe:
+    """``base`` at another rate, without some steps, and with other changes."""
+    recipe = replace(base.without(*left_out), **changes)
+    return recipe.with_optimiser(learning_rate=rate) if rate else recipe
 
 
 def _first_weights(**starts: FirstWeights | None) -> dict[str, Arm]:
@@ -127,19 +144,16 @@ def _first_weights(**starts: FirstWeights | None) -> dict[str, Arm]:
         "paper's optimiser",
         epochs=3,
         batch_size=128,
-        learning_rate=0.01,
-        momentum=0.9,
-        weight_decay=5e-4,
-        scaling="per-channel",
-        flip=True,
-        shift=4,
+        optimiser=SGD(0.01, momentum=0.9, weight_decay=5e-4),
+        preparation=(PerChannel(),),
+        augmentation=(Flip(), Shift(4)),
         source="paper §4.1, §5",
     )
-    inputs = {"": {}, "raw-": {"scaling": "centred"}}
-    inputs["raw-rate-0.001-"] = inputs["raw-"] | {"learning_rate": 0.001}
+    raw = replace(recipe, preparation=(Centred(),))
+    slow = raw.with_optimiser(learning_rate=0.001)
     return {
-        before + start.replace("_", "-"): Arm(network, replace(recipe, first_weights=w, **changes))
-        for before, changes in inputs.items()
+        before + start.replace("_", "-"): Arm(network, replace(chosen, first_weights=w))
+        for before, chosen in {"": recipe, "raw-": raw, "raw-rate-0.001-": slow}.items()
         for start, w in starts.items()
         if not before or w not in (None, HE)
     }
@@ -150,19 +164,18 @@ def _ladder() -> dict[str, Arm]:
 
     The two ends are not among the arms: they are recorded as two-conv and two-conv-race.
     """
-    recipe = replace(TUTORIALS["two-conv"].recipe, name="ladder", epochs=3)
-    shortest = SHORTEST["two-conv"]
-    rungs = {
-        "one-cycle": ("schedule", "warmup"),
-        "momentum": ("momentum", "nesterov", "learning_rate"),
-        "weight-decay": ("weight_decay",),
-        "flips": ("flip",),
+    network, ours = TUTORIALS["two-conv"].architecture, SHORTEST["two-conv"]
+    published = replace(TUTORIALS["two-conv"].recipe, name="ladder", epochs=3)
+    one_cycle = replace(published, schedule=ours.schedule)
+    momentum = replace(one_cycle, optimiser=replace(ours.optimiser, weight_decay=0.0))
+    weight_decay = replace(momentum, optimiser=ours.optimiser)
+    flips = replace(weight_decay, augmentation=ours.augmentation)
+    return {
+        "one-cycle": Arm(network, one_cycle),
+        "momentum": Arm(network, momentum),
+        "weight-decay": Arm(network, weight_decay),
+        "flips": Arm(network, flips),
     }
-    arms = {}
-    for rung, settings in rungs.items():
-        recipe = replace(recipe, **{setting: getattr(shortest, setting) for setting in settings})
-        arms[rung] = Arm(TUTORIALS["two-conv"].architecture, recipe)
-    return arms
 
 
 def _four_layers(activation: str, rate: float, epochs: int) -> Arm:
@@ -172,9 +185,8 @@ def _four_layers(activation: str, rate: float, epochs: int) -> Arm:
         "figure 1",
         epochs=epochs,
         batch_size=128,
-        learning_rate=rate,
-        momentum=0.9,
-        scaling="per-channel",
+        optimiser=SGD(rate, momentum=0.9),
+        preparation=(PerChannel(),),
         source="paper §3.1, Figure 1; batch and momentum from §5",
     )
     if activation != "relu":
@@ -183,17 +195,20 @@ def _four_layers(activation: str, rate: float, epochs: int) -> Arm:
 
 
 _EVERYTHING = Arm(ARCHITECTURES["four-conv"], EVERYTHING, measures=("training-images",))
-_STILL = {"flip": False, "random_crop": False}
 
 
 def _other(
-    arm: Arm, network: Architecture | None = None, measures: tuple[str, ...] = (), **changes: Any
+    arm: Arm,
+    network: Architecture | None = None,
+    measures: tuple[str, ...] = (),
+    optimiser: Mapping[str, Any] | None = None,
+    **changes: Any,
 ) -> Arm:
-    """``arm`` with another network, further measures, or changes to its recipe."""
+    """``arm`` with another network, further measures, or changes to its recipe and optimiser."""
     return replace(
         arm,
         architecture=network or arm.architecture,
-        recipe=replace(arm.recipe, **changes),
+        recipe=replace(arm.recipe.with_optimiser(**optimiser or {}), **changes),
         measures=arm.measures + measures,
     )
 
@@ -209,12 +224,12 @@ def _study() -> dict[str, Arm]:
     bare = _other(
         all_of,
         small_pools.without("lrn", "dropout"),
-        weight_decay=0.0,
-        colour=0.0,
-        **_STILL,
+        optimiser={"weight_decay": 0.0},
+        augmentation=(),
     )
     dropout = _other(bare, small_pools.without("lrn"), measures=("masked-passes",))
     without_conv3 = network.without("conv3", "relu3")
+    flips, crops, colour = EVERYTHING.augmentation
     return {
         "everything": _other(
             all_of, measures=("dead-units", "response-norms", "masked-passes", "ten-crops")
@@ -222,22 +237,22 @@ def _study() -> dict[str, Arm]:
         "without-lrn": _other(all_of, network.without("lrn")),
         "pooling-2": _other(all_of, small_pools),
         "without-dropout": _other(all_of, network.without("dropout")),
-        "without-crops-and-flips": _other(all_of, measures=("ten-crops",), **_STILL),
+        "without-crops-and-flips": _other(all_of, measures=("ten-crops",), augmentation=(colour,)),
         "bare": bare,
         "bare-dropout": dropout,
-        "bare-crops-and-flips": _other(bare, flip=True, random_crop=True),
+        "bare-crops-and-flips": _other(bare, augmentation=(flips, crops)),
         "bare-lrn": _other(bare, small_pools.without("dropout"), measures=("response-norms",)),
         "bare-pooling-3": _other(bare, network.without("lrn", "dropout")),
         "bare-twice-as-long": _other(bare, epochs=2 * EVERYTHING.epochs),
         "bare-dropout-half-as-long-again": _other(dropout, epochs=3 * EVERYTHING.epochs // 2),
         "bare-dropout-twice-as-long": _other(dropout, epochs=2 * EVERYTHING.epochs),
-        "bare-colour": _other(bare, colour=EVERYTHING.colour),
-        "bare-weight-decay": _other(bare, weight_decay=EVERYTHING.weight_decay),
+        "bare-colour": _other(bare, augmentation=(colour,)),
+        "bare-weight-decay": _other(bare, optimiser={"weight_decay": 5e-4}),
         "tanh": _other(all_of, network.with_activation("tanh")),
         "without-conv3": _other(all_of, without_conv3),
         "conv4-5x5": _other(all_of, without_conv3.replace("conv4", kernel=5, padding=2)),
-        "without-colour": _other(all_of, colour=0.0),
-        "without-weight-decay": _other(all_of, weight_decay=0.0),
+        "without-colour": _other(all_of, augmentation=(flips, crops)),
+        "without-weight-decay": _other(all_of, optimiser={"weight_decay": 0.0}),
         "biases-1": _other(
             all_of,
             first_weights=FirstWeights("he", biases=dict.fromkeys(("conv2", "conv4", "fc5"), 1.0)),
@@ -268,15 +283,15 @@ def _conv_local() -> dict[str, Arm]:
     of_13 = Arm(ARCHITECTURES["conv-local-13"], CONV_LOCAL, measures=("ten-crops",))
     net_11 = ARCHITECTURES["conv-local-11"]
     with_norms = {"learning_rate": 0.004}
-    decay = {"weight_decays": CONV_LOCAL.weight_decays | {"fc5": 0.01}}
+    decay = {"weight_decays": {"conv1": 0.0, "conv2": 0.0, "fc5": 0.01}}
     longer = {"epochs": CONV_LOCAL.epochs * 13 // 4}  # the files: about 520 epochs for 160
     return {
         "as-13": of_13,
-        "lrn": _other(of_13, net_11.replace("local3", out_channels=32), **with_norms),
+        "lrn": _other(of_13, net_11.replace("local3", out_channels=32), optimiser=with_norms),
         "width": _other(of_13, of_13.architecture.replace("local3", out_channels=64)),
-        "decay": _other(of_13, **decay),
+        "decay": _other(of_13, optimiser=decay),
         "length": _other(of_13, **longer),
-        "as-11": _other(of_13, net_11, **with_norms, **decay, **longer),
+        "as-11": _other(of_13, net_11, optimiser=with_norms | decay, **longer),
     }
 
 
@@ -289,24 +304,30 @@ def _race(name: str, seeds: tuple[int, ...]) -> Experiment:
     )
 
 
-def _mended_faces(**changes: Any) -> Arm:
+def _mended_faces(recipe: Recipe | None = None) -> Arm:
     """The tutorial image-folder without its slips, trained our way."""
     tower = ARCHITECTURES["single-tower"].with_input(3, 224, 224).with_classes(7)
     tower = tower.replace("conv1", padding=2).renamed("image-folder, mended")
-    return replace(_trained_well("image-folder", **changes), architecture=tower)
+    return replace(_trained_well("image-folder", recipe), architecture=tower)
 
 
 def _faces() -> dict[str, Arm]:
     """The tutorial image-folder with its slips and with all of them mended, by two recipes."""
-    slips = _published("image-folder")
-    mended = replace(slips.recipe, name="mended", vertical_flip=False, flip=True)
+    slips, well = _published("image-folder"), TRAINED_WELL["image-folder"]
+    mended = replace(slips.recipe, name="mended", augmentation=(Flip(),))
+    with_slips = replace(well, augmentation=(VerticalFlip(), *well.without(Flip).augmentation))
     return {
         "published": slips,
-        "mended": replace(_mended_faces(), recipe=mended),
+        "mended": _mended_faces(mended),
         "trained-well": _mended_faces(),
-        "trained-well-with-slips": _trained_well("image-folder", vertical_flip=True, flip=False),
+        "trained-well-with-slips": _trained_well("image-folder", with_slips),
     }
 
+
+# Our recipes, at length or short, from which the experiments on settings start.
+_TWO_CONV, _FACES = TRAINED_WELL["two-conv"], TRAINED_WELL["image-folder"]
+_THREE_EPOCHS, _TWO_EPOCHS = replace(_TWO_CONV, epochs=3), replace(_FACES, epochs=2)
+_ONE_EPOCH = replace(TRAINED_WELL["adam-augmented"], epochs=1)
 
 EXPERIMENTS: dict[str, Experiment] = {
     e.name: e
@@ -317,14 +338,14 @@ EXPERIMENTS: dict[str, Experiment] = {
             {
                 "published": _published("two-conv"),
                 "trained-well": _trained_well("two-conv"),
-                "trained-longer": _trained_well("two-conv", epochs=40),
+                "trained-longer": _trained_well("two-conv", replace(_TWO_CONV, epochs=40)),
             },
             source="tutorial two-conv",
         ),
         Experiment(
             "two-conv-weight-decay",
             "Does weight decay lower the training error? The arm with it is two-conv's.",
-            {"without": _trained_well("two-conv", weight_decay=0.0)},
+            {"without": _trained_well("two-conv", _TWO_CONV.with_optimiser(weight_decay=0.0))},
             source="paper §5",
         ),
         Experiment(
@@ -332,8 +353,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             "Which learning rate suits two-conv with momentum and a one-cycle schedule?",
             _choices(
                 "two-conv",
-                {f"rate-{rate:g}": {"learning_rate": rate} for rate in (0.025, 0.05, 0.1)},
-                epochs=3,
+                {f"rate-{rate:g}": _short(_THREE_EPOCHS, rate) for rate in (0.025, 0.05, 0.1)},
             ),
             seeds=(0,),
         ),
@@ -343,38 +363,29 @@ EXPERIMENTS: dict[str, Experiment] = {
             _choices(
                 "two-conv",
                 {
-                    "he": {"first_weights": HE},
-                    "he-batch-64": {"first_weights": HE, "batch_size": 64},
-                    "he-shift-2": {"first_weights": HE, "shift": 2},
-                    "he-no-shift": {"first_weights": HE, "shift": 0},
-                    "he-rate-0.02": {"first_weights": HE, "learning_rate": 0.02},
-                    "he-rate-0.01": {"first_weights": HE, "learning_rate": 0.01},
-                    "no-shift": {"shift": 0},
-                    "batch-64-rate-0.025": {"batch_size": 64, "learning_rate": 0.025},
-                    "batch-64-rate-0.025-no-shift": {
-                        "batch_size": 64,
-                        "learning_rate": 0.025,
-                        "shift": 0,
-                    },
-                    "batch-64-rate-0.03-no-shift-early-peak": {
-                        "batch_size": 64,
-                        "learning_rate": 0.03,
-                        "shift": 0,
-                        "warmup": 0.15,
-                    },
+                    "he": _short(_THREE_EPOCHS, first_weights=HE),
+                    "he-batch-64": _short(_THREE_EPOCHS, first_weights=HE, batch_size=64),
+                    "he-shift-2": _short(
+                        _THREE_EPOCHS, first_weights=HE, augmentation=(Flip(), Shift(2))
+                    ),
+                    "he-no-shift": _short(_THREE_EPOCHS, None, Shift, first_weights=HE),
+                    "he-rate-0.02": _short(_THREE_EPOCHS, 0.02, first_weights=HE),
+                    "he-rate-0.01": _short(_THREE_EPOCHS, 0.01, first_weights=HE),
+                    "no-shift": _short(_THREE_EPOCHS, None, Shift),
+                    "batch-64-rate-0.025": _short(_THREE_EPOCHS, 0.025, batch_size=64),
+                    "batch-64-rate-0.025-no-shift": _short(
+                        _THREE_EPOCHS, 0.025, Shift, batch_size=64
+                    ),
+                    "batch-64-rate-0.03-no-shift-early-peak": _short(
+                        _THREE_EPOCHS, 0.03, Shift, batch_size=64, schedule=OneCycle(warmup=0.15)
+                    ),
                     **{
-                        f"adam-{rate:g}-no-shift": {
-                            "optimiser": "adam",
-                            "learning_rate": rate,
-                            "momentum": 0.0,
-                            "nesterov": False,
-                            "weight_decay": 0.0,
-                            "shift": 0,
-                        }
+                        f"adam-{rate:g}-no-shift": _short(
+                            _THREE_EPOCHS, None, Shift, optimiser=Adam(rate)
+                        )
                         for rate in (0.001, 0.002)
                     },
                 },
-                epochs=3,
             ),
             seeds=(0,),
         ),
@@ -392,13 +403,13 @@ EXPERIMENTS: dict[str, Experiment] = {
                 for name, arm in _choices(
                     "two-conv",
                     {
-                        "constant": {"schedule": "constant"},
-                        "plateau": {"schedule": "plateau", "patience": 2},
-                        "one-cycle": {},
+                        arm: _short(_TWO_CONV, 0.01, Shift, batch_size=32, schedule=schedule)
+                        for arm, schedule in {
+                            "constant": Constant(),
+                            "plateau": Plateau(patience=2),
+                            "one-cycle": OneCycle(),
+                        }.items()
                     },
-                    batch_size=32,
-                    learning_rate=0.01,
-                    shift=0,
                 ).items()
             },
             source="paper §5",
@@ -452,7 +463,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             " tanh for ReLU, and which without LRN?",
             {
                 f"{name}-{rate:g}": Arm(
-                    network, replace(EVERYTHING, learning_rate=rate), measured_on="validation"
+                    network, EVERYTHING.with_optimiser(learning_rate=rate), measured_on="validation"
                 )
                 for name, network, rates in (
                     ("rate", ARCHITECTURES["four-conv"], (0.02, 0.05, 0.1)),
@@ -491,7 +502,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             {
                 f"{name}-{rate:g}": Arm(
                     arm.architecture,
-                    replace(arm.recipe, epochs=4, learning_rate=rate),
+                    replace(arm.recipe.with_optimiser(learning_rate=rate), epochs=4),
                     measured_on="validation",
                 )
                 for name, arm in _conv_local().items()
@@ -517,8 +528,14 @@ EXPERIMENTS: dict[str, Experiment] = {
             "augmentation-variants",
             "What are crops worth without flips, and draws shared by 32 images, as in 2012?",
             {
-                "crops-only": _other(_EVERYTHING, flip=False, measures=("ten-crops",)),
-                "shared-32": _other(_EVERYTHING, shared_draws=32),
+                "crops-only": _other(
+                    _EVERYTHING,
+                    measures=("ten-crops",),
+                    augmentation=EVERYTHING.without(Flip).augmentation,
+                ),
+                "shared-32": _other(
+                    _EVERYTHING, augmentation=(Flip(shared=32), Crop(28, shared=32), Colour(0.1))
+                ),
             },
             source="paper §4.1; the released 2012 code",
         ),
@@ -538,12 +555,11 @@ EXPERIMENTS: dict[str, Experiment] = {
             _choices(
                 "adam-augmented",
                 {
-                    "he-rate-0.02": {},
-                    "he-rate-0.05": {"learning_rate": 0.05},
-                    "rate-0.05": {"learning_rate": 0.05, "first_weights": None},
-                    "rate-0.1": {"learning_rate": 0.1, "first_weights": None},
+                    "he-rate-0.02": _ONE_EPOCH,
+                    "he-rate-0.05": _short(_ONE_EPOCH, 0.05),
+                    "rate-0.05": _short(_ONE_EPOCH, 0.05, first_weights=None),
+                    "rate-0.1": _short(_ONE_EPOCH, 0.1, first_weights=None),
                 },
-                epochs=1,
             ),
             seeds=(0,),
         ),
@@ -580,17 +596,11 @@ EXPERIMENTS: dict[str, Experiment] = {
             "image-folder-short",
             "Which optimiser and rate suit eight layers on few, large images?",
             {
-                name: replace(_mended_faces(epochs=2, **changes), measured_on="validation")
-                for name, changes in {
-                    "he-rate-0.0005": {
-                        "optimiser": "sgd",
-                        "learning_rate": 0.0005,
-                        "momentum": 0.9,
-                        "nesterov": True,
-                        "weight_decay": 5e-4,
-                    },
-                    "he-adam-0.0001": {},
-                    "adam-0.0001": {"first_weights": None},
+                name: replace(_mended_faces(recipe), measured_on="validation")
+                for name, recipe in {
+                    "he-rate-0.0005": _short(_TWO_EPOCHS, 0.0005, optimiser=_TWO_CONV.optimiser),
+                    "he-adam-0.0001": _TWO_EPOCHS,
+                    "adam-0.0001": _short(_TWO_EPOCHS, first_weights=None),
                 }.items()
             },
             seeds=(0,),

@@ -31,6 +31,18 @@ _WORDS = {
 }
 
 
+class Part:
+    """A frozen dataclass whose fields are checked against their annotations when it is made."""
+
+    def __post_init__(self) -> None:
+        if wrong := settle(self) or self.at_odds():
+            raise ValueError(f"{type(self).__name__}: {'; '.join(wrong)}")
+
+    def at_odds(self) -> list[str]:
+        """In sentences, which settings do not go together."""
+        return []
+
+
 def settle(spec: Any) -> list[str]:
     """Check every field of a dataclass; a sentence for each value that does not fit.
 

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -51,6 +52,7 @@ from alexnet_course.recording import (
     run,
 )
 from alexnet_course.results import existing, reading, record_path, recorded_epochs
+from alexnet_course.schedules import Constant
 from alexnet_course.training import Trainer, device_and_precision
 from alexnet_course.tutorials import TUTORIALS
 
@@ -270,6 +272,7 @@ def seconds_per_epoch(name: str, arm: str, precision: str, folder: Path) -> floa
     architecture, recipe = chosen.arms[arm].architecture, chosen.arms[arm].recipe
     device, precision = device_and_precision(precision=precision)
     network = build(architecture, 0, recipe.first_weights)
+    recipe = replace(recipe, schedule=Constant())
     trainer = Trainer(network, data.train, recipe, 0, device, precision)
     steps = our_steps(trainer)
     warm_up(steps)
@@ -277,7 +280,7 @@ def seconds_per_epoch(name: str, arm: str, precision: str, folder: Path) -> floa
     start = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        state = {"network": network.state_dict(), "optimiser": trainer.optimiser.state_dict()}
+        state = [x.state_dict() for x in (network, *trainer.optimisers)]
         checkpoints.save(Path(place) / "probe.pt", state)
     images = len(data.train) + len(data.held_out)
     return images / speed + time.monotonic() - start

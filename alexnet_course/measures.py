@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_course.config import look_up
-from alexnet_course.data.augmentation import Preparation
 from alexnet_course.data.images import ImageData, Split
+from alexnet_course.data.preparation import CentreCrop, Preparation
 from alexnet_course.network import LocalResponseNorm
 from alexnet_course.recipes import Recipe
 from alexnet_course.training import EVALUATION_BATCH, evaluate
@@ -39,7 +39,7 @@ def _walk(
 ) -> Iterator[tuple[str, nn.Module, Tensor, Tensor]]:
     """Name, module, input and output of each layer in evaluation mode, batch after batch."""
     network.eval()
-    for x, _ in _batches(split, preparation.mean.device, preparation):
+    for x, _ in _batches(split, preparation.device, preparation):
         for name, module in network.named_children():
             y = module(x)
             yield name, module, x, y
@@ -101,12 +101,13 @@ def ten_crops(network: nn.Sequential, split: Split, preparation: Preparation) ->
     """Accuracy, in per cent, of one crop and of the mean of the softmax over ten (paper §4.1)."""
     from torchvision.transforms.v2.functional import ten_crop  # takes seconds to import
 
-    if preparation.crop is None:
-        raise ValueError("ten crops need a recipe that crops: set its crop, such as crop=28")
+    crops = [part for part in preparation.parts if isinstance(part, CentreCrop)]
+    if not crops:
+        raise ValueError("ten crops need a preparation that crops, such as CentreCrop(28)")
     network.eval()
     right = {"centre": 0, "ten": 0}
-    for images, labels in _batches(split, preparation.mean.device):
-        parts = ten_crop(images, [preparation.crop] * 2)
+    for images, labels in _batches(split, preparation.device):
+        parts = ten_crop(images, [crops[0].side] * 2)
         ten = torch.stack([network(preparation(part)).softmax(1) for part in parts]).mean(0)
         for name, guess in (("centre", network(preparation(images))), ("ten", ten)):
             right[name] += (guess.argmax(1) == labels).sum().item()
@@ -127,7 +128,7 @@ def masked_passes(
     network.eval()
     first = modules.index(dropouts[0])
     front, back = nn.Sequential(*modules[:first]), nn.Sequential(*modules[first:])
-    device = preparation.mean.device
+    device = preparation.device
     features, labels = zip(
         *((front(images), labels) for images, labels in _batches(split, device, preparation)),
         strict=True,
@@ -174,8 +175,7 @@ def measure_all(
     ``network`` was trained by ``recipe`` on ``data`` and stands on ``device``. Numbers are rounded
     to four places.
     """
-    images = data.train.sample_images()
-    preparation = Preparation.of(recipe.scaling, images, recipe.resize, recipe.crop).to(device)
+    preparation = Preparation(recipe.preparation, data.train.sample_images(), device)
     results = {}
     for name in names:
         split = data.train if name == "training-images" else data.held_out

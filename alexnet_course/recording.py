@@ -171,11 +171,11 @@ def rehearse(
             recipe, held = arm.recipe, held_by_arm[name]
             if scale == "quick":
                 batch = min(32, recipe.batch_size)
+                rate = recipe.optimiser.learning_rate * batch / recipe.batch_size
                 recipe = replace(
-                    recipe,
+                    recipe.with_optimiser(learning_rate=rate),
                     epochs=min(epochs, recipe.epochs),
                     batch_size=batch,
-                    learning_rate=recipe.learning_rate * batch / recipe.batch_size,
                 )
                 most = [int(split.labels.bincount().min()) for split in (held.train, held.held_out)]
                 held = held.sample(min(100, most[0]), min(50, most[1]))

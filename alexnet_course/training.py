@@ -11,7 +11,7 @@ import math
 import operator
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,10 +24,12 @@ from torch import Tensor, nn
 from tqdm.std import tqdm
 
 from alexnet_course import checkpoints
+from alexnet_course.arithmetic import shape_text
 from alexnet_course.compatibility import require_match
 from alexnet_course.config import plain
-from alexnet_course.data.augmentation import Draws, Preparation, colour_directions
+from alexnet_course.data.augmentation import Augmenter
 from alexnet_course.data.images import ImageData, Split
+from alexnet_course.data.preparation import Preparation
 from alexnet_course.identity import structure
 from alexnet_course.recipes import Recipe
 
@@ -147,7 +149,7 @@ def evaluate(
     """
     was_training = network.training
     network.eval()
-    device = preparation.mean.device
+    device = preparation.device
     loss = torch.zeros((), device=device, dtype=torch.float64 if device.type != "mps" else None)
     right = torch.zeros((), device=device, dtype=torch.int64)
     for images, labels in split.batches(torch.arange(len(split)), batch_size, device):
@@ -175,39 +177,6 @@ def pool_before_relu(network: nn.Module) -> nn.Module:
     return nn.Sequential(*modules)
 
 
-Groups = dict[tuple[float, float], list[nn.Parameter]]
-
-
-def _groups(network: nn.Module, recipe: Recipe) -> Groups:
-    """The parameters by what ``recipe`` multiplies their rate with, and by their weight decay."""
-    decays = recipe.weight_decays or {}
-    owners = [name.rpartition(".")[::2] for name, _ in network.named_parameters()]
-    layers = dict.fromkeys(layer for layer, _ in owners)
-    if unmatched := decays.keys() - layers.keys():
-        raise ValueError(
-            f"recipe {recipe.name!r}: weight_decays are given for {', '.join(sorted(unmatched))}, "
-            f"but the network has weights in {', '.join(layers)}"
-        )
-    groups: Groups = {}
-    for (layer, what), parameter in zip(owners, network.parameters(), strict=True):
-        rate, decay = 1, decays.get(layer, recipe.weight_decay)
-        if what == "bias":
-            rate, decay = recipe.bias_rate, decay if recipe.bias_decay else 0.0
-        groups.setdefault((rate, decay), []).append(parameter)
-    return groups
-
-
-def _optimiser(groups: Groups, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
-    options = {
-        "params": [{"params": ps, "weight_decay": decay} for (_, decay), ps in groups.items()],
-        "lr": recipe.learning_rate,
-        "fused": device.type in ("cpu", "cuda"),  # one pass over all weights, not one for each
-    }
-    if recipe.optimiser == "adam":
-        return torch.optim.Adam(**options)
-    return torch.optim.SGD(momentum=recipe.momentum, nesterov=recipe.nesterov, **options)
-
-
 class Trainer:
     """A network, its images and what changes the one by the other; :meth:`epoch` takes the steps.
 
@@ -229,71 +198,67 @@ class Trainer:
         self.train = train.to(device)
         self.recipe, self.seed, self.device, self.precision = recipe, seed, device, precision
         self.steps = -(-len(train) // recipe.batch_size)
-        groups = _groups(network, recipe)
-        self.rates = [rate for rate, _ in groups]  # times the recipe's
-        self.optimiser = _optimiser(groups, recipe, device)
+        fused = device.type in ("cpu", "cuda")  # one pass over all weights, not one for each
+        self.optimisers = recipe.optimiser.made_for([*network.named_parameters()], fused)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
         images = train.sample_images()
-        self.preparation = Preparation.of(recipe.scaling, images, recipe.resize, recipe.crop).to(
-            device
-        )
-        self.spare = self._pixels_to_spare(min(images.shape[2:]))
-        self.colours = recipe.colour * colour_directions(images) if recipe.colour else None
+        self.preparation = Preparation(recipe.preparation, images, device)
+        self.augmenter = Augmenter(recipe.augmentation, images)
+        self._require_one_size(images[:1].to(device))
 
-    def _pixels_to_spare(self, side: int) -> int:
-        """How many places in a row a random crop can take, less one."""
-        size = self.recipe.crop
-        if size is not None and size > side:
+    def _require_one_size(self, image: Tensor) -> None:
+        """Images to train on and images to measure with reach the network in one size."""
+        augment = self.augmenter.epoch(1, torch.Generator().manual_seed(0), image.device)
+        trained, measured = (
+            shape_text(self.preparation(x).shape[1:]) for x in (augment(image, slice(1)), image)
+        )
+        if trained != measured:
             raise ValueError(
-                f"recipe {self.recipe.name!r} cuts {size} pixels out of images of {side}; "
-                f"crop must be at most {side}"
+                f"recipe {self.recipe.name!r} trains on images of {trained} and measures on "
+                f"{measured}; its preparation must bring both to one size, as CentreCrop does "
+                "after Crop"
             )
-        return side - size if size is not None and self.recipe.random_crop else 0
 
     def epoch(
-        self, number: int, rate: Callable[[int], float]
+        self, number: int, accuracies: Sequence[float] = ()
     ) -> Iterator[tuple[Tensor, Tensor, int]]:
         """One pass, the ``number``-th from 1, in a fresh random order; a step for each item.
 
-        ``rate`` is called with the number of the step since the run began. Gives each batch's
-        loss and number of right answers, still on the device (nothing in here waits for it), and
-        its size.
+        ``accuracies`` are those on validation images after the epochs before, for a schedule that
+        follows from them. Gives each batch's loss and number of right answers, still on the device
+        (nothing in here waits for it), and its size.
         """
         recipe, device = self.recipe, self.device
         count = len(self.train)
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
         torch.manual_seed(self.seed * 1_000_003 + number)  # dropout draws from the global one
         order = torch.randperm(count, generator=generator)
-        draws = Draws.make(
-            count,
-            generator,
-            recipe.flip,
-            recipe.vertical_flip,
-            recipe.shift,
-            self.colours,
-            device,
-            recipe.crop,
-            self.spare,
-            recipe.shared_draws,
-        )
+        augment = self.augmenter.epoch(count, generator, device)
         self.network.train()
         done = 0
         batches = self.train.batches(order, recipe.batch_size, device)
         for step, (images, labels) in enumerate(batches, start=(number - 1) * self.steps):
-            images, added = draws.augment(images, slice(done, done + len(labels)))
+            images = augment(images, slice(done, done + len(labels)))
             done += len(labels)
-            for group, times in zip(self.optimiser.param_groups, self.rates, strict=True):
-                group["lr"] = times * rate(step)
+            self._set_rates(step, accuracies)
             with _autocast(device, self.precision):
-                logits = self.network(self.preparation(images, added))
+                logits = self.network(self.preparation(images))
                 loss = F.cross_entropy(
                     logits.float(), labels, label_smoothing=recipe.label_smoothing
                 )
-            self.optimiser.zero_grad()
+            for optimiser in self.optimisers:
+                optimiser.zero_grad()
             self.scaler.scale(loss).backward()
-            self.scaler.step(self.optimiser)
+            for optimiser in self.optimisers:
+                self.scaler.step(optimiser)
             self.scaler.update()
             yield loss.detach(), (logits.detach().argmax(1) == labels).sum(), len(labels)
+
+    def _set_rates(self, step: int, accuracies: Sequence[float]) -> None:
+        schedule, steps = self.recipe.schedule, self.recipe.epochs * self.steps
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = schedule.rate(group["initial_lr"], step, steps, accuracies)
 
 
 def fit(
@@ -334,9 +299,10 @@ def fit(
     device, precision = device_and_precision(device, precision)
     if len(data.train) == 0 or len(data.held_out) == 0:
         raise ValueError(f"{data!r}: there must be images to train on and to measure with")
-    if recipe.schedule == "plateau" and data.held_out_name != "validation":
+    by_validation = recipe.schedule.by_validation
+    if by_validation and data.held_out_name != "validation":
         raise ValueError(
-            f"schedule 'plateau' looks at the held-out images to choose the rate, and these are "
+            f"{recipe.schedule!r} looks at the held-out images to choose the rate, and these are "
             f"{data.held_out_name} images: pass data.for_choosing(), or another schedule"
         )
 
@@ -371,18 +337,19 @@ def fit(
             start = time.perf_counter()
             bar.set_description(f"epoch {epoch} of {recipe.epochs}")
             steps = []
-            for step in trainer.epoch(epoch, _rates(recipe, trainer.steps, history)):
+            accuracies = [row["validation_accuracy"] for row in history.rows if by_validation]
+            for step in trainer.epoch(epoch, accuracies):
                 steps.append(step)
                 bar.update()
             losses, rights, sizes = zip(*steps, strict=True)
             batch_losses = torch.stack(losses).tolist()  # the device is waited for here, once
             loss, accuracy = evaluate(trainer.network, held_out, trainer.preparation, precision)
-            _require_finite(batch_losses, loss, history, recipe.learning_rate)
+            _require_finite(batch_losses, loss, history, recipe.optimiser.learning_rate)
             count = len(data.train)
             history.rows.append(
                 {
                     "epoch": epoch,
-                    "learning_rate": trainer.optimiser.param_groups[0]["lr"],
+                    "learning_rate": trainer.optimisers[0].param_groups[0]["lr"],
                     "train_loss": sum(map(operator.mul, batch_losses, sizes)) / count,
                     "train_accuracy": 100 * torch.stack(rights).sum().item() / count,
                     f"{data.held_out_name}_loss": loss,
@@ -398,14 +365,6 @@ def fit(
                 kept.save()
     network.eval()
     return history
-
-
-def _rates(recipe: Recipe, steps: int, history: History) -> Callable[[int], float]:
-    """The rate at each step of the next epoch, counted from the start of the run."""
-    if recipe.schedule == "plateau":
-        rate = recipe.rate_after([row["validation_accuracy"] for row in history.rows])
-        return lambda step: rate
-    return lambda step: recipe.rate(step, recipe.epochs * steps)
 
 
 def _require_finite(
@@ -426,7 +385,7 @@ def _require_finite(
 def _stored_run(path: Path) -> dict[str, Any] | None:
     """What the checkpoint at ``path`` holds, if an epoch of its run is finished."""
     stored = checkpoints.load(path)
-    parts = {"run", "history", "batches", "network", "optimiser", "scaler"}
+    parts = {"run", "history", "batches", "network", "scaler"}
     if not isinstance(stored, dict) or not parts <= stored.keys():
         raise checkpoints.CheckpointError(f"{path} was not written by fit(); name another file")
     return stored if stored["history"] else None
@@ -452,7 +411,7 @@ class _Checkpoint:
             "history": self.history.rows,
             "batches": self.history.batches,
             "network": weights,
-            "optimiser": self.trainer.optimiser.state_dict(),
+            "optimisers": [o.state_dict() for o in self.trainer.optimisers],
             "scaler": self.trainer.scaler.state_dict(),
         }
         checkpoints.save(self.path, content)
@@ -475,7 +434,8 @@ class _Checkpoint:
             )
         self.run = began
         self.network.load_state_dict(weights)
-        self.trainer.optimiser.load_state_dict(stored["optimiser"])
+        for optimiser, state in zip(self.trainer.optimisers, stored["optimisers"], strict=True):
+            optimiser.load_state_dict(state)
         self.trainer.scaler.load_state_dict(stored["scaler"])
         self.history.rows.extend(stored["history"])
         self.history.batches.extend(stored["batches"])

@@ -6,6 +6,7 @@ published, one image prepared at a time, and is there to be timed.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import singledispatch
 
 import numpy as np
 import torch
@@ -13,9 +14,20 @@ from torch import Tensor, nn
 
 from alexnet_course.architectures import Architecture, architecture
 from alexnet_course.config import look_up
+from alexnet_course.data.augmentation import Flip, Shift, VerticalFlip
 from alexnet_course.data.images import Split
+from alexnet_course.data.preparation import (
+    MinusOneToOne,
+    PerChannel,
+    Resize,
+    Scaling,
+    mean_and_deviation,
+)
+from alexnet_course.fields import Part
 from alexnet_course.network import build
+from alexnet_course.optimisers import SGD, Adam
 from alexnet_course.recipes import Recipe
+from alexnet_course.schedules import Constant
 
 
 @dataclass(frozen=True)
@@ -23,20 +35,23 @@ class Tutorial:
     """One document: ``best`` is its highest test accuracy in per cent, first seen at ``epoch``;
     ``data`` what the course trains it on.
 
-    ``prepare`` makes the function that its ``DataLoader``, with ``workers`` processes, applies to
-    each image (a PIL image to a float tensor).
+    ``prepare`` makes, from the recipe and the images to learn from, the function that its
+    ``DataLoader``, with ``workers`` processes, applies to each image (a PIL image to a float
+    tensor).
     """
 
     architecture: Architecture
     recipe: Recipe
-    prepare: Callable[[], Callable]
+    prepare: Callable[[Recipe, Tensor], Callable]
     workers: int = 0
     best: float | None = None
     epoch: int | None = None
     data: str = "CIFAR-10"
 
 
-def _by_numpy() -> Callable:
+def by_numpy(recipe: Recipe, images: Tensor) -> Callable:
+    """Written out, as in tutorial two-conv; its recipe asks for nothing but pixels from −1 to 1."""
+
     def prepare(image):
         pixels = (np.array(image, dtype="float32") / 255 - 0.5) / 0.5
         return torch.from_numpy(pixels.transpose(2, 0, 1))
@@ -44,27 +59,63 @@ def _by_numpy() -> Callable:
     return prepare
 
 
-def _by_torchvision(*augmentation: str, size: int | None = None) -> Callable[[], Callable]:
-    """``augmentation`` names transforms of torchvision; a size and scaling to [−1, 1] surround."""
+def by_torchvision(recipe: Recipe, images: Tensor) -> Callable:
+    """The steps of ``recipe`` as torchvision's transforms, in the order that the tutorials have:
+    size, augmentation, a tensor, scaling.
+    """
+    from torchvision import transforms
 
-    def make() -> Callable:
-        from torchvision import transforms
+    scalings = [part for part in recipe.preparation if isinstance(part, Scaling)]
+    sizes = [part for part in recipe.preparation if part not in scalings]
+    return transforms.Compose(
+        [
+            *(transform(part, images) for part in (*sizes, *recipe.augmentation)),
+            transforms.ToTensor(),
+            *(transform(part, images) for part in scalings),
+        ]
+    )
 
-        known = {
-            "crop": lambda: transforms.RandomCrop(32, padding=4),
-            "flip": transforms.RandomHorizontalFlip,
-            "vertical flip": transforms.RandomVerticalFlip,
-        }
-        return transforms.Compose(
-            [
-                *([transforms.Resize((size, size))] if size else []),
-                *(known[name]() for name in augmentation),
-                transforms.ToTensor(),
-                transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-            ]
-        )
 
-    return make
+@singledispatch
+def transform(part: Part, images: Tensor) -> Callable:
+    """The transform of torchvision that does what ``part`` of a recipe does."""
+    raise TypeError(f"no transform of torchvision is known for {part!r}")
+
+
+@transform.register
+def _(part: Resize, images: Tensor) -> Callable:
+    from torchvision.transforms import Resize
+
+    return Resize((part.size, part.size))
+
+
+@transform.register
+def _(part: Flip, images: Tensor) -> Callable:
+    from torchvision.transforms import RandomHorizontalFlip
+
+    return RandomHorizontalFlip()
+
+
+@transform.register
+def _(part: VerticalFlip, images: Tensor) -> Callable:
+    from torchvision.transforms import RandomVerticalFlip
+
+    return RandomVerticalFlip()
+
+
+@transform.register
+def _(part: Shift, images: Tensor) -> Callable:
+    from torchvision.transforms import RandomCrop
+
+    return RandomCrop(images.shape[2:], padding=part.pixels)
+
+
+@transform.register
+def _(part: Scaling, images: Tensor) -> Callable:
+    from torchvision.transforms import Normalize
+
+    mean, deviation = part.mean_and_deviation(*mean_and_deviation(images))
+    return Normalize(mean.tolist(), deviation.tolist())
 
 
 TUTORIALS: dict[str, Tutorial] = {
@@ -74,12 +125,11 @@ TUTORIALS: dict[str, Tutorial] = {
             "published",
             epochs=500,
             batch_size=100,
-            learning_rate=0.001,
-            momentum=0.9,
-            resize=227,
+            optimiser=SGD(0.001, momentum=0.9),
+            preparation=(MinusOneToOne(), Resize(227)),
             source="tutorial upscaled-227: CIFAR-10 at 227×227, no augmentation",
         ),
-        _by_torchvision(size=227),
+        by_torchvision,
         best=84.62,
         epoch=475,
     ),
@@ -89,12 +139,12 @@ TUTORIALS: dict[str, Tutorial] = {
             "published",
             epochs=20,
             batch_size=64,
-            learning_rate=0.1,
+            optimiser=SGD(0.1),
             source=(
                 "tutorial two-conv: SGD without momentum, inputs scaled to [−1, 1], no augmentation"
             ),
         ),
-        _by_numpy,
+        by_numpy,
         best=73.26,
         epoch=19,
     ),
@@ -104,16 +154,15 @@ TUTORIALS: dict[str, Tutorial] = {
             "published",
             epochs=1,
             batch_size=16,
-            learning_rate=0.01,
-            momentum=0.9,
-            vertical_flip=True,
-            resize=224,
+            optimiser=SGD(0.01, momentum=0.9),
+            preparation=(MinusOneToOne(), Resize(224)),
+            augmentation=(VerticalFlip(),),
             source=(
                 "tutorial image-folder: one epoch, so that its StepLR(10, 0.5) never acts; faces "
                 "turned upside down at random"
             ),
         ),
-        _by_torchvision("vertical flip", size=224),
+        by_torchvision,
         data="drawn faces",
     ),
     "adam-augmented": Tutorial(
@@ -122,18 +171,16 @@ TUTORIALS: dict[str, Tutorial] = {
             "published",
             epochs=10,
             batch_size=64,
-            learning_rate=0.001,
-            optimiser="adam",
-            scaling="per-channel",
-            flip=True,
-            shift=4,
+            optimiser=Adam(0.001),
+            preparation=(PerChannel(),),
+            augmentation=(Flip(), Shift(4)),
             source=(
                 "tutorial adam-augmented: Adam, flips, shifted crops, normalised inputs; Adam's "
                 "rate and the size of the shift are not given there, 0.001 and 4 pixels are the "
                 "customary ones"
             ),
         ),
-        _by_torchvision("flip", "crop"),
+        by_torchvision,
     ),
     "five-conv-32": Tutorial(
         architecture("five-conv-32"),
@@ -141,11 +188,10 @@ TUTORIALS: dict[str, Tutorial] = {
             "published",
             epochs=30,
             batch_size=64,
-            learning_rate=0.001,
-            momentum=0.9,
+            optimiser=SGD(0.001, momentum=0.9),
             source="tutorial five-conv-32: inputs scaled to [−1, 1], no augmentation",
         ),
-        _by_torchvision(size=32),
+        by_torchvision,
         workers=2,
         best=77.61,
         epoch=30,
@@ -183,15 +229,11 @@ def published_steps(chosen: Tutorial, train: Split, device: torch.device) -> Ite
     """
     network = build(chosen.architecture, seed=0).to(device).train()
     recipe = chosen.recipe
-    optimiser = (
-        torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-        if recipe.optimiser == "adam"
-        else torch.optim.SGD(
-            network.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum
-        )
-    )
+    if recipe.schedule != Constant():
+        raise ValueError(f"the published loops keep their rates; {recipe.schedule!r} changes it")
+    (optimiser,) = recipe.optimiser.made_for([*network.named_parameters()])
     loader = torch.utils.data.DataLoader(
-        _Prepared(train, chosen.prepare()),
+        _Prepared(train, chosen.prepare(recipe, train.sample_images())),
         batch_size=recipe.batch_size,
         shuffle=True,
         num_workers=chosen.workers,

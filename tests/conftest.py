@@ -8,8 +8,11 @@ import torch
 
 from alexnet_course.architectures import Architecture
 from alexnet_course.data import ImageData, Split, stand_in
+from alexnet_course.data.augmentation import Flip, Shift
 from alexnet_course.layers import Conv, Dropout, Flatten, Linear, Pool, ReLU
+from alexnet_course.optimisers import SGD
 from alexnet_course.recipes import Recipe
+from alexnet_course.schedules import OneCycle
 
 os.environ.pop("ALEXNET_COURSE_EXERCISES", None)  # tests are of the exercises that are here
 
@@ -83,9 +86,7 @@ def short():
         "short",
         epochs=3,
         batch_size=8,
-        learning_rate=0.02,
-        momentum=0.9,
-        schedule="one-cycle",
-        flip=True,
-        shift=2,
+        optimiser=SGD(0.02, momentum=0.9),
+        schedule=OneCycle(),
+        augmentation=(Flip(), Shift(2)),
     )

@@ -21,6 +21,7 @@ from alexnet_course.arithmetic import training_operations
 from alexnet_course.benchmark import images_per_second, profile, summary, text
 from alexnet_course.experiments import Arm, Experiment
 from alexnet_course.network import build
+from alexnet_course.optimisers import SGD
 from alexnet_course.recipes import Recipe
 from alexnet_course.results import RecordError
 from alexnet_course.tutorials import Tutorial
@@ -129,7 +130,7 @@ def test_a_profile_on_a_gpu_counts_each_kernel_once(monkeypatch, microseconds, s
 @pytest.fixture
 def small(tiny, tiny_data, monkeypatch):
     """A tutorial of the tiny network, its data, and a race of two seeds that it can be run in."""
-    recipe = Recipe("published", epochs=2, batch_size=8, learning_rate=0.02)
+    recipe = Recipe("published", epochs=2, batch_size=8, optimiser=SGD(0.02))
     small = Tutorial(tiny, recipe, module.tutorial("two-conv").prepare, best=50.0, epoch=2)
     monkeypatch.setitem(module.tutorial.__globals__["TUTORIALS"], "small", small)
     trial = Experiment("small-race", "How soon?", {"ours": Arm(tiny, recipe)}, seeds=(0, 1))

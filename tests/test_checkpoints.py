@@ -207,7 +207,7 @@ def test_a_resumed_network_has_the_weights_of_the_unbroken_one(
     ("change", "named"),
     [
         (lambda data, recipe: {"seed": 1}, "seed"),
-        (lambda data, recipe: {"recipe": replace(recipe, learning_rate=0.03)}, "recipe"),
+        (lambda data, recipe: {"recipe": recipe.with_optimiser(learning_rate=0.03)}, "recipe"),
         (lambda data, recipe: {"recipe": replace(recipe, epochs=4)}, "recipe"),
         (lambda data, recipe: {"data": data.sample(9, 5)}, "data"),
         (lambda data, recipe: {"data": replace(data, held_out_name="spare")}, "measured on"),
@@ -402,7 +402,7 @@ def test_a_checkpoint_without_a_finished_epoch_is_in_nobodys_way(path, train, sh
         with pytest.raises(TypeError):
             train()
     assert checkpoints.load(path)["history"] == []
-    other = replace(short, learning_rate=0.03)
+    other = short.with_optimiser(learning_rate=0.03)
     assert same(train(recipe=other), train(recipe=other, checkpoint=None))
 
 
@@ -495,13 +495,17 @@ import torch
 from conftest import TINY, make_data
 from alexnet_course.checkpoints import load
 from alexnet_course.network import build
+from alexnet_course.data.augmentation import Flip, Shift
+from alexnet_course.optimisers import SGD
 from alexnet_course.recipes import Recipe
+from alexnet_course.schedules import OneCycle
 from alexnet_course.training import fit
 
 torch.set_num_threads(1)
 path, data = sys.argv[1], make_data()
-recipe = Recipe("killed", epochs=15, batch_size=2, learning_rate=0.005, momentum=0.9,
-                nesterov=True, weight_decay=1e-3, schedule="one-cycle", flip=True, shift=2)
+optimiser = SGD(0.005, momentum=0.9, nesterov=True, weight_decay=1e-3)
+recipe = Recipe("killed", epochs=15, batch_size=2, optimiser=optimiser, schedule=OneCycle(),
+                augmentation=(Flip(), Shift(2)))
 
 def train(checkpoint):
     network = build(TINY, seed=1)

@@ -9,6 +9,7 @@ from torch import nn
 from alexnet_course import training
 from alexnet_course.compatibility import require_match
 from alexnet_course.data import Preparation, Split, drawn_faces, export_folders, image_folder
+from alexnet_course.data.preparation import CentreCrop, MinusOneToOne, Resize
 from alexnet_course.network import build
 from alexnet_course.training import fit
 
@@ -35,20 +36,24 @@ def changed(data, part, change):
 
 
 @pytest.mark.parametrize(
-    ("changes", "size"),
-    [({"crop": 24, "shift": 0}, "3×24×24"), ({"resize": 64}, "3×64×64"), ({"resize": 3}, "3×3×3")],
+    ("part", "size"),
+    [(CentreCrop(24), "3×24×24"), (Resize(64), "3×64×64"), (Resize(3), "3×3×3")],
 )
-def test_a_recipe_that_brings_images_to_a_wrong_size(refused, short, changes, size):
-    said = refused(recipe=replace(short, **changes))
+def test_a_recipe_that_brings_images_to_a_wrong_size(refused, short, part, size):
+    said = refused(recipe=replace(short, preparation=(part,)))
     assert said.startswith(f"images of 3×32×32, brought to {size} by the recipe, do not fit")
-    assert "tiny is made for images of 3×32×32" in said and "crop" in said and "\n" not in said
+    assert (
+        "tiny is made for images of 3×32×32" in said and "preparation" in said and "\n" not in said
+    )
 
 
 def test_the_layer_that_cannot_go_on_is_named(refused, tiny, short):
-    said = refused(recipe=replace(short, crop=24, shift=0))
+    said = refused(recipe=replace(short, preparation=(CentreCrop(24),)))
     assert "stops at fc2, Linear(in_features=144, out_features=3, bias=True) (" in said
     plain = nn.Sequential(*build(tiny, seed=0))
-    assert "stops at 5, Linear(in_features=144," in refused(plain, recipe=replace(short, resize=20))
+    assert "stops at 5, Linear(in_features=144," in refused(
+        plain, recipe=replace(short, preparation=(Resize(20),))
+    )
 
 
 @pytest.mark.parametrize("part", ["train", "held_out"])
@@ -128,7 +133,7 @@ def test_nothing_is_changed_by_the_check(tiny, tiny_data, short, monkeypatch):
 @pytest.mark.parametrize("mode", [True, False])
 def test_the_network_keeps_its_mode(tiny, tiny_data, mode):
     network = build(tiny, seed=0).train(mode)
-    preparation = Preparation.of("minus-one-to-one", tiny_data.train.images)
+    preparation = Preparation((MinusOneToOne(),), tiny_data.train.images)
     require_match(network, tiny_data, preparation)
     assert network.training == mode
     with pytest.raises(ValueError):

@@ -22,8 +22,28 @@ from torchvision.datasets import CIFAR10
 
 from alexnet_course.__main__ import main
 from alexnet_course.data import DataError, ImageData, Preparation, Split, cifar10, export_folders
-from alexnet_course.data.augmentation import Draws, colour_directions, shift
+from alexnet_course.data.augmentation import (
+    Augmentation,
+    Augmenter,
+    Colour,
+    Crop,
+    Cutout,
+    Flip,
+    Shift,
+    VerticalFlip,
+    colour_directions,
+    shift,
+)
 from alexnet_course.data.folders import load_folders
+from alexnet_course.data.preparation import (
+    CentreCrop,
+    Centred,
+    MinusOneToOne,
+    PerChannel,
+    Preparing,
+    Resize,
+    Scaling,
+)
 from alexnet_course.provenance import RECORDED
 
 # `alexnet_course.data.cifar10` is the function; this is the module that it stands in.
@@ -677,51 +697,83 @@ def batch():
     return torch.randint(1, 256, (500, 3, 7, 5), generator=seeded(9), dtype=torch.uint8)
 
 
-def drawn(seed=0, count=500, **options):
-    return Draws.make(count, seeded(seed), **options)
+def prepared_as(scaling, images, *parts):
+    return Preparation((scaling, *parts), images)
 
 
-ALL = slice(None)
+def augmented(images, *parts, seed=0):
+    change = Augmenter(parts, images).epoch(len(images), seeded(seed))
+    return change(images, slice(None))
 
 
-@pytest.mark.parametrize("options", [{"flips": True}, {"vertical_flips": True}, {"pixels": 2}])
-def test_augmentation_follows_its_generator(batch, options):
-    def augmented(seed):
-        return drawn(seed, **options).augment(batch, ALL)[0]
+def draws(part, images, count=500, seed=0):
+    draw, _ = part.made_for(images)
+    return draw(count, seeded(seed))
 
+
+@pytest.mark.parametrize("part", [Flip(), VerticalFlip(), Shift(2), Crop(4), Cutout(3)])
+def test_augmentation_follows_its_generator(batch, part):
     before = batch.clone()
-    assert torch.equal(augmented(1), augmented(1))
-    assert not torch.equal(augmented(1), augmented(2))
-    assert augmented(1).dtype == torch.uint8 and torch.equal(batch, before)
+    assert torch.equal(augmented(batch, part, seed=1), augmented(batch, part, seed=1))
+    assert not torch.equal(augmented(batch, part, seed=1), augmented(batch, part, seed=2))
+    assert augmented(batch, part).dtype == torch.uint8 and torch.equal(batch, before)
 
 
 def test_a_batch_gets_the_draws_of_its_own_images(batch):
-    draws = drawn(flips=True, pixels=2, colours=torch.eye(3))
-    whole, colours = draws.augment(batch, ALL)
+    augmenter = Augmenter((Flip(), Shift(2), Cutout(2), Colour(1.0)), batch)
+    change = augmenter.epoch(500, seeded())
+    whole = change(batch, slice(None))
     for which in (slice(0, 7), slice(7, 500)):
-        part, part_colours = draws.augment(batch[which], which)
-        assert torch.equal(part, whole[which]) and torch.equal(part_colours, colours[which])
+        assert torch.equal(change(batch[which], which), whole[which])
+
+
+def test_draws_are_made_in_the_order_in_which_recorded_runs_made_them(batch):
+    """Flips, then places, then colours, of a whole epoch each: here written out. A recorded run can
+    be made again only while this stays.
+    """
+    change = Augmenter((Flip(shared=3), Crop(4, shared=3), Colour(0.1)), batch).epoch(
+        500, seeded(5)
+    )
+    generator = seeded(5)
+    mirrored = torch.rand(167, generator=generator) < 0.5
+    places = torch.randint(0, 2, (167, 2), generator=generator)
+    colours = torch.randn(500, 3, generator=generator) @ (0.1 * colour_directions(batch)).T
+    expected = torch.empty(500, 3, 4, 4)
+    for i, image in enumerate(batch.float() / 255):
+        down, right = places[i // 3]
+        image = image.flip(2) if mirrored[i // 3] else image
+        expected[i] = image[:, down : down + 4, right : right + 4] + colours[i][:, None, None]
+    assert torch.equal(change(batch, slice(None)), expected)
+
+    change = Augmenter((VerticalFlip(), Shift(1)), batch).epoch(500, seeded(6))
+    generator = seeded(6)
+    turned = torch.rand(500, generator=generator) < 0.5
+    places = torch.randint(0, 3, (500, 2), generator=generator)
+    padded = torch.nn.functional.pad(
+        torch.where(turned[:, None, None, None], batch.flip(2), batch), (1,) * 4
+    )
+    windows = [x[:, d : d + 7, r : r + 5] for x, (d, r) in zip(padded, places)]
+    assert torch.equal(change(batch, slice(None)), torch.stack(windows))
 
 
 @pytest.mark.parametrize(
-    ("wanted", "mirrored"),
+    ("part", "mirrored"),
     [
-        ("flips", lambda images: images[:, :, :, ::-1]),
-        ("vertical_flips", lambda images: images[:, :, ::-1]),
+        (Flip(), lambda images: images[:, :, :, ::-1]),
+        (VerticalFlip(), lambda images: images[:, :, ::-1]),
     ],
 )
-def test_flip_mirrors_half_of_the_images_whole(batch, wanted, mirrored):
-    flipped, colours = drawn(**{wanted: True}).augment(batch, ALL)
+def test_flip_mirrors_half_of_the_images_whole(batch, part, mirrored):
+    flipped = augmented(batch, part)
     mirror = torch.from_numpy(mirrored(batch.numpy()).copy())
     kept = (flipped == batch).flatten(1).all(1)
     mirrored = (flipped == mirror).flatten(1).all(1)
     assert (kept ^ mirrored).all()
     assert 200 < mirrored.sum() < 300  # of 500; one chance in 100,000 for another seed
-    assert colours is None
 
 
 def test_shift_is_a_crop_of_the_padded_image_at_any_offset(batch):
-    shifted, _ = drawn(pixels=2).augment(batch, ALL)
+    shifted = augmented(batch, Shift(2))
     assert shifted.shape == batch.shape
     padded = np.zeros((500, 3, 11, 9), dtype=np.uint8)
     padded[:, :, 2:9, 2:7] = batch
@@ -745,7 +797,7 @@ def test_offsets_count_down_then_right():
 
 
 def test_a_crop_is_a_window_of_the_image_at_any_place(batch):
-    cropped, _ = drawn(size=4, spare=1).augment(batch, ALL)
+    cropped = augmented(batch, Crop(4))
     assert cropped.shape == (500, 3, 4, 4)
     found = np.zeros((500, 2, 2), dtype=bool)
     for down in (0, 1):
@@ -756,19 +808,52 @@ def test_a_crop_is_a_window_of_the_image_at_any_place(batch):
     assert found.sum(axis=0).min() > 75  # each of the four about 125 times
 
 
-def test_images_in_a_row_share_flip_and_place_and_not_colour():
-    draws = drawn(count=100, flips=True, size=4, spare=10, colours=torch.eye(3), shared=32)
-    for part in (draws.mirrored, draws.offsets):
-        groups = part.split(32)
+def test_a_crop_larger_than_the_images_is_refused(batch):
+    for make in (Crop(6).made_for, lambda images: Preparation((CentreCrop(6),), images)):
+        with pytest.raises(ValueError, match="cuts 6 pixels out of images of 5; its side must be"):
+            make(batch)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 20])
+def test_cutout_paints_one_square_in_the_mean_colour(batch, side):
+    """By hand, from the centres drawn: what lies outside of the image is lost."""
+    painted, centres = augmented(batch, Cutout(side)), draws(Cutout(side), batch)
+    mean = batch.double().mean((0, 2, 3)).round().to(torch.uint8)
+    expected = batch.clone()
+    for image, (row, column) in zip(expected, centres.tolist(), strict=True):
+        top, left = row - side // 2, column - side // 2
+        rows, columns = slice(max(0, top), top + side), slice(max(0, left), left + side)
+        image[:, rows, columns] = mean[:, None, None]
+    assert torch.equal(painted, expected)
+    assert {tuple(c) for c in centres.tolist()} == {(r, c) for r in range(7) for c in range(5)}
+
+
+def test_cutout_of_fractions_paints_the_mean_itself(batch):
+    bright = batch / 255
+    draw, change = Cutout(20).made_for(batch)
+    painted = change(bright, draw(500, seeded()))
+    mean = bright.double().mean((0, 2, 3)).float()
+    torch.testing.assert_close(painted, mean[None, :, None, None].expand_as(painted))
+
+
+def test_images_in_a_row_share_a_draw_where_a_part_says_so(batch):
+    images = batch[:1].repeat(100, 1, 1, 1)
+    for part in (Flip(shared=32), Crop(4, shared=32), Cutout(2, shared=32)):
+        groups = augmented(images, part, seed=1).split(32)
         assert [len(group) for group in groups] == [32, 32, 32, 4]
         assert all((group == group[0]).all() for group in groups)
         assert len({str(group[0]) for group in groups}) > 1
-    assert len(draws.colours.unique(dim=0)) == 100
+    coloured = augmented(images, Flip(shared=100), Colour(1.0))
+    assert len(coloured.amax((2, 3)).unique(dim=0)) == 100
 
 
 def test_nothing_asked_for_is_no_change(batch):
-    images, colours = drawn().augment(batch, ALL)
-    assert images is batch and colours is None
+    assert augmented(batch) is batch
+
+
+def test_a_part_that_changes_nothing_is_an_error():
+    with pytest.raises(NotImplementedError, match="Augmentation does not say how images change"):
+        Augmentation().made_for(torch.zeros(1))
 
 
 def test_colour_directions_are_the_principal_components_of_all_pixels(batch):
@@ -785,25 +870,25 @@ def test_colour_directions_are_the_principal_components_of_all_pixels(batch):
     assert (np.diff(np.diag(widths)) > 0).all()
 
 
-def test_colours_are_one_draw_an_image_spread_like_the_pixels():
-    directions = torch.tensor([[0.1, 0.3, 0.0], [0.0, 0.3, 0.1], [0.0, 0.3, 0.0]])
-    colours = drawn(count=20_000, colours=directions).augment(torch.empty(0), ALL)[1]
+def test_colours_are_one_draw_an_image_spread_like_the_pixels(batch):
+    colours = draws(Colour(0.5), batch, count=20_000)
     assert colours.shape == (20_000, 3)
-    covariance = np.cov(colours.numpy().T)
-    np.testing.assert_allclose(covariance, (directions @ directions.T).numpy(), atol=0.005)
+    pixels = batch.transpose(0, 1).flatten(1).numpy() / 255
+    np.testing.assert_allclose(np.cov(colours.numpy().T), 0.25 * np.cov(pixels), atol=0.001)
 
 
 def test_a_colour_is_added_to_every_pixel_before_scaling(batch):
-    preparation = Preparation.of("minus-one-to-one", batch)
-    colours = torch.linspace(-0.1, 0.1, 1500).view(500, 3)
-    added = preparation(batch, colours) - preparation(batch)
-    expected = (2 * colours)[:, :, None, None].expand_as(added)  # half of full brightness is 1
-    torch.testing.assert_close(added, expected, atol=1e-6, rtol=0)
+    preparation = prepared_as(MinusOneToOne(), batch)
+    added = preparation(augmented(batch, Colour(0.1))) - preparation(batch)
+    expected = 2 * draws(Colour(0.1), batch)  # half of full brightness is 1
+    torch.testing.assert_close(
+        added, expected[:, :, None, None].expand_as(added), atol=1e-6, rtol=0
+    )
 
 
 def test_images_are_brought_to_the_size_that_is_asked_for():
     images = torch.tensor([[0, 255], [0, 255]], dtype=torch.uint8).view(1, 1, 2, 2)
-    scaled = Preparation.of("minus-one-to-one", images, size=4)(images)
+    scaled = prepared_as(MinusOneToOne(), images, Resize(4))(images)
     # Bilinear, by hand: new centres stand at −0.25, 0.25, 0.75, 1.25 of the old columns.
     assert scaled.shape == (1, 1, 4, 4)
     torch.testing.assert_close(scaled[0, 0], torch.tensor([[-1, -0.5, 0.5, 1.0]]).expand(4, 4))
@@ -814,8 +899,8 @@ def test_preparation_cuts_to_the_middle(batch, size):
     from torchvision.transforms.v2.functional import center_crop
 
     square = batch[:, :, :5]
-    prepared = Preparation.of("minus-one-to-one", square, crop=size)(square)
-    whole = Preparation.of("minus-one-to-one", square)
+    prepared = Preparation((CentreCrop(size), MinusOneToOne()), square)(square)
+    whole = prepared_as(MinusOneToOne(), square)
     assert torch.equal(prepared, whole(center_crop(square, [size, size])))
 
 
@@ -826,7 +911,7 @@ def test_grey_images_have_no_colour_directions():
 
 def test_minus_one_to_one_takes_black_and_white_to_the_ends():
     images = torch.tensor([0, 255, 51], dtype=torch.uint8).view(1, 3, 1, 1)
-    scaled = Preparation.of("minus-one-to-one", images)(images)
+    scaled = prepared_as(MinusOneToOne(), images)(images)
     assert scaled.dtype == torch.float32 and scaled.shape == images.shape
     assert scaled.flatten().tolist() == pytest.approx([-1, 1, -0.6], abs=1e-6)
 
@@ -835,7 +920,7 @@ def test_per_channel_gives_each_channel_mean_0_and_deviation_1(batch):
     images = batch.clone()
     images[:, 1] //= 3
     images[:, 2] = images[:, 2] // 5 + 100
-    scaled = Preparation.of("per-channel", images)(images).transpose(0, 1).flatten(1)
+    scaled = prepared_as(PerChannel(), images)(images).transpose(0, 1).flatten(1)
     assert scaled.mean(1).tolist() == pytest.approx([0, 0, 0], abs=1e-4)
     assert scaled.std(1).tolist() == pytest.approx([1, 1, 1], abs=1e-3)
 
@@ -843,9 +928,9 @@ def test_per_channel_gives_each_channel_mean_0_and_deviation_1(batch):
 def test_centred_takes_off_the_mean_and_nothing_else(batch):
     """Levels stay levels: 0 and 200 about their mean of 100."""
     images = torch.tensor([[0, 200], [200, 0]], dtype=torch.uint8).view(1, 1, 2, 2)
-    scaled = Preparation.of("centred", images)(images)
+    scaled = prepared_as(Centred(), images)(images)
     assert scaled.flatten().tolist() == pytest.approx([-100, 100, 100, -100], abs=1e-3)
-    scaled = Preparation.of("centred", batch)(batch).transpose(0, 1).flatten(1)
+    scaled = prepared_as(Centred(), batch)(batch).transpose(0, 1).flatten(1)
     assert scaled.mean(1).tolist() == pytest.approx([0, 0, 0], abs=1e-2)
     raw = batch.transpose(0, 1).flatten(1).float().std(1)
     assert scaled.std(1).tolist() == pytest.approx(raw.tolist(), rel=1e-4)
@@ -853,9 +938,10 @@ def test_centred_takes_off_the_mean_and_nothing_else(batch):
 
 def test_a_channel_of_one_colour_is_no_division_by_zero():
     images = torch.full((4, 3, 2, 2), 9, dtype=torch.uint8)
-    assert Preparation.of("per-channel", images)(images).abs().max() < 1e-4
+    assert prepared_as(PerChannel(), images)(images).abs().max() < 1e-4
 
 
-def test_an_unknown_scaling_is_refused(batch):
-    with pytest.raises(ValueError, match="'none' is unknown; choose 'minus-one-to-one', "):
-        Preparation.of("none", batch)
+@pytest.mark.parametrize("part", [Preparing(), Scaling()])
+def test_a_step_that_does_nothing_is_an_error(batch, part):
+    with pytest.raises(NotImplementedError, match=f"{type(part).__name__} does not say"):
+        Preparation((part,), batch)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import chain, pairwise
 
 from alexnet_course.arithmetic import layer_table
+from alexnet_course.data.preparation import Centred
 from alexnet_course.experiments import EXPERIMENTS, differences
 from alexnet_course.layers import Activation
 from alexnet_course.recipes import SHORTEST
@@ -12,43 +13,49 @@ from alexnet_course.tutorials import tutorial
 
 def test_the_ladder_climbs_from_the_published_recipe_to_the_shortest():
     def settings(recipe):
-        return {k: v for k, v in vars(recipe).items() if k not in ("name", "source")}
+        parts = vars(recipe) | vars(recipe.optimiser)
+        return {k: v for k, v in parts.items() if k not in ("name", "source", "optimiser")}
 
     rungs = [settings(arm.recipe) for arm in EXPERIMENTS["two-conv-ladder"].arms.values()]
     bottom = settings(tutorial("two-conv").recipe) | {"epochs": 3}
     top = settings(SHORTEST["two-conv"])
     changed = [[k for k in top if a[k] != b[k]] for a, b in pairwise([bottom, *rungs, top])]
-    assert changed[0] == ["schedule", "warmup"] and changed[-1] == ["scaling"]
+    assert changed[0] == ["schedule"] and changed[-1] == ["preparation"]
     assert all(changed)
     # What differs between the ends changes once on the way, and nothing else does.
     assert sorted(chain.from_iterable(changed)) == sorted(k for k in top if bottom[k] != top[k])
 
 
 def _differences(one, other):
-    """The settings of the recipe, and the kinds of layers, in which two arms differ."""
-    settings = {k for k in vars(one.recipe) if getattr(one.recipe, k) != getattr(other.recipe, k)}
+    """The settings of the recipe, its steps and the kinds of layers in which two arms differ."""
+    pairs = [(one.recipe, other.recipe), (one.recipe.optimiser, other.recipe.optimiser)]
+    settings = {k for a, b in pairs for k in vars(a) if vars(a)[k] != vars(b)[k]}
+    steps = {*one.recipe.preparation, *one.recipe.augmentation}
+    steps ^= {*other.recipe.preparation, *other.recipe.augmentation}
     layers = set(one.architecture.layers) ^ set(other.architecture.layers)
-    return settings | {layer.kind for layer in layers}
+    made_of_parts = {"optimiser", "preparation", "augmentation"}
+    kinds = {type(step).__name__ for step in steps} | {layer.kind for layer in layers}
+    return settings - made_of_parts | kinds
 
 
 STUDY = {
     "without-lrn": {"lrn"},
     "pooling-2": {"pool"},
     "without-dropout": {"dropout"},
-    "without-crops-and-flips": {"flip", "random_crop"},
+    "without-crops-and-flips": {"Flip", "Crop"},
     "bare-dropout": {"dropout"},
-    "bare-crops-and-flips": {"flip", "random_crop"},
+    "bare-crops-and-flips": {"Flip", "Crop"},
     "bare-lrn": {"lrn"},
     "bare-pooling-3": {"pool"},
     "bare-twice-as-long": {"epochs"},
     "bare-dropout-half-as-long-again": {"dropout", "epochs"},
     "bare-dropout-twice-as-long": {"dropout", "epochs"},
-    "bare-colour": {"colour"},
+    "bare-colour": {"Colour"},
     "bare-weight-decay": {"weight_decay"},
     "tanh": {"relu", "activation"},
     "without-conv3": {"conv", "relu"},
     "conv4-5x5": {"conv", "relu"},
-    "without-colour": {"colour"},
+    "without-colour": {"Colour"},
     "without-weight-decay": {"weight_decay"},
     "biases-1": {"first_weights"},
 }
@@ -61,7 +68,7 @@ def test_the_study_changes_one_ingredient_at_a_time():
         base = arms["bare" if name.startswith("bare") else "everything"]
         assert _differences(base, arms[name]) == expected, name
     # Bare lacks all that can be taken away but ReLU, and conv3, without which it is another net.
-    taken = {"lrn", "pool", "dropout", "flip", "random_crop", "colour", "weight_decay"}
+    taken = {"lrn", "pool", "dropout", "Flip", "Crop", "Colour", "weight_decay"}
     assert _differences(arms["everything"], arms["bare"]) == taken
     # Lengths are multiples of bare's.
     for length, factor in {"half-as-long-again": 1.5, "twice-as-long": 2}.items():
@@ -73,10 +80,11 @@ def test_the_study_changes_one_ingredient_at_a_time():
 def test_raw_pixels_change_nothing_but_the_inputs():
     arms = EXPERIMENTS["first-weights"].arms
     for name in ("paper", "code-2012", "paper-without-biases"):
-        assert _differences(arms[name], arms[f"raw-{name}"]) == {"scaling"}
+        assert _differences(arms[name], arms[f"raw-{name}"]) == {"PerChannel", "Centred"}
         slow = arms[f"raw-rate-0.001-{name}"]
         assert _differences(arms[f"raw-{name}"], slow) == {"learning_rate"}
-        assert (slow.recipe.learning_rate, slow.recipe.scaling) == (0.001, "centred")
+        assert slow.recipe.optimiser.learning_rate == 0.001
+        assert slow.recipe.preparation == (Centred(),)
 
 
 def test_pooling_is_compared_at_equal_sizes_and_nothing_is_left_out():
@@ -113,8 +121,8 @@ def test_the_variants_change_one_thing_of_everything():
         "alpha-as-printed": {"lrn"},
         "before-relu": set(),  # the same layers, in another order
         "batch-norm": {"lrn", "batchnorm"},
-        "crops-only": {"flip"},
-        "shared-32": {"shared_draws"},
+        "crops-only": {"Flip"},
+        "shared-32": {"Flip", "Crop"},
     }
     for name in ("before-relu", "batch-norm"):
         order = [layer.kind for layer in variants[name].architecture.layers]
@@ -149,7 +157,7 @@ def test_differences_are_told_in_words():
     assert differences(everything, everything) == []
     assert differences(study["without-lrn"], everything) == ["lrn1 left out", "lrn2 left out"]
     assert differences(study["pooling-2"], everything) == ["pool1 kernel=2", "pool2 kernel=2"]
-    assert differences(study["bare-crops-and-flips"], bare) == ["flip=True", "random_crop=True"]
+    assert differences(study["bare-crops-and-flips"], bare) == ["Flip put in", "Crop put in"]
     longer = differences(study["bare-dropout-twice-as-long"], bare)
     assert longer == ["dropout5 put in", "epochs=24"]
     order = differences(variants["before-relu"], everything)

@@ -7,6 +7,7 @@ from torch import nn
 
 from alexnet_course.__main__ import main
 from alexnet_course.data import drawn_faces, image_folder
+from alexnet_course.optimisers import Adam
 from alexnet_course.recipes import Recipe
 from alexnet_course.training import fit
 
@@ -89,7 +90,7 @@ def test_a_small_convolutional_network_learns_them(faces):
         conv = nn.Conv2d(inputs, maps, 3, padding=1)
         layers += [conv, nn.BatchNorm2d(maps), nn.ReLU(), nn.MaxPool2d(2)]
     network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(32 * 36, 7))
-    recipe = Recipe("faces", epochs=8, batch_size=32, learning_rate=0.003, optimiser="adam")
+    recipe = Recipe("faces", epochs=8, batch_size=32, optimiser=Adam(0.003))
     history = fit(network, faces, recipe, device="cpu", precision="float32", progress=False)
     assert history.accuracy > 50  # chance is 14.3
 

@@ -15,7 +15,26 @@ import torch
 
 from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.config import digest
+from alexnet_course.data.augmentation import (
+    Augmentation,
+    Colour,
+    Crop,
+    Cutout,
+    Flip,
+    Shift,
+    VerticalFlip,
+)
+from alexnet_course.data.preparation import (
+    CentreCrop,
+    Centred,
+    MinusOneToOne,
+    PerChannel,
+    Preparing,
+    Resize,
+    Scaling,
+)
 from alexnet_course.experiments import Arm, Experiment
+from alexnet_course.fields import Part
 from alexnet_course.layers import (
     LRN,
     Activation,
@@ -31,15 +50,17 @@ from alexnet_course.layers import (
     ReLU,
     SpecError,
 )
+from alexnet_course.optimisers import SGD, Adam, AdamW, Muon, Optimiser
 from alexnet_course.recipes import FirstWeights, Recipe
+from alexnet_course.schedules import Constant, Cosine, OneCycle, Plateau, Schedule, Steps
 
 WEIGHTS = FirstWeights(0.01, 0.5, {"conv1": 0.1}, {"conv1": 1.0})
 RECIPE = Recipe(
     "mine",
     epochs=2,
     batch_size=8,
-    learning_rate=0.1,
-    weight_decays={"conv1": 0.1},
+    optimiser=SGD(0.1, weight_decays={"conv1": 0.1}),
+    augmentation=(Flip(),),
     first_weights=WEIGHTS,
 )
 ARM = Arm(ARCHITECTURES["two-conv"], RECIPE, measures=("dead-units",))
@@ -58,16 +79,18 @@ EXAMPLES = [
     Linear("x", 5),
     ARCHITECTURES["two-conv"],
     WEIGHTS,
+    *(SGD(0.1, weight_decays={"conv1": 0.1}), Adam(0.1), AdamW(0.1), Muon(0.1, SGD(0.1))),
+    *(Constant(), OneCycle(), Cosine(), Steps((0.5,)), Plateau()),
+    *(CentreCrop(9), Resize(9), MinusOneToOne(), PerChannel(), Centred()),
+    *(Flip(), VerticalFlip(), Shift(2), Crop(9), Cutout(2), Colour(0.1)),
     RECIPE,
     ARM,
     Experiment("mine", "Why?", {"one": ARM}),
 ]
 ALSO = {  # what a field may hold besides the type of its example
-    "resize": (int, type(None)),
-    "crop": (int, type(None)),
     "per_class": (int, type(None)),
     "first_weights": (type(None),),
-    "weight_decays": (type(None),),
+    "weight_decays": (type(None), dict),
 }
 SIGNED = {"bias", "biases"}  # all other numbers are at least 0
 NAN, INF, HUGE = math.nan, math.inf, 10**400
@@ -82,10 +105,11 @@ WRONG = [
 
 
 def kinds():
-    found = [Layer]
+    found = [Layer, Part]
     for kind in found:
-        found += [sub for sub in kind.__subclasses__() if sub.__module__ == Layer.__module__]
-    return {*found, Architecture, FirstWeights, Recipe, Arm, Experiment}
+        found += [k for k in kind.__subclasses__() if k.__module__.startswith("alexnet_course.")]
+    bases = {Part, Optimiser, Schedule, Preparing, Scaling, Augmentation}  # of others, and no more
+    return {*found, Architecture, Recipe, Arm, Experiment} - bases
 
 
 def test_every_kind_of_setting_has_an_example():
@@ -132,7 +156,7 @@ def test_a_wrong_value_is_refused_in_words_that_name_owner_and_field(example):
                 continue
             assert may_hold(example, field.name, value), (field.name, value)
             assert len(json.dumps(digest(made))) == 66
-    assert refused > 20
+    assert refused > 20 or not fields(example)
 
 
 def test_every_wrong_field_of_a_recipe_is_told_at_once():
@@ -148,9 +172,9 @@ def test_numbers_of_numpy_become_pythons_own(whole):
     conv = Conv("c", whole(8), kernel=whole(3))
     assert conv == Conv("c", 8, 3) and digest(conv) == digest(Conv("c", 8, 3))
     assert type(conv.out_channels) is int
-    made = replace(RECIPE, learning_rate=np.float64(0.5), epochs=whole(3))
-    assert digest(made) == digest(replace(RECIPE, learning_rate=0.5, epochs=3))
-    assert digest(replace(RECIPE, learning_rate=1)) != digest(replace(RECIPE, learning_rate=1.0))
+    made = replace(RECIPE.with_optimiser(learning_rate=np.float64(0.5)), epochs=whole(3))
+    assert digest(made) == digest(replace(RECIPE.with_optimiser(learning_rate=0.5), epochs=3))
+    assert digest(SGD(1)) != digest(SGD(1.0))
     shape = tuple(np.array([3, 9, 9], dtype=whole))
     assert digest(Architecture("a", shape, ())) == digest(Architecture("a", (3, 9, 9), ()))
     weights = FirstWeights(0.1, stds={"c": np.float32(0.5)})
@@ -177,7 +201,7 @@ def test_numbers_of_numpy_become_pythons_own(whole):
         ),
         (
             lambda: FirstWeights("he", biases={"conv1": "1"}),
-            r"first weights: biases\['conv1'\] is '1'; it must be a number",
+            r"FirstWeights: biases\['conv1'\] is '1'; it must be a number",
         ),
         (lambda: Arm("two-conv", RECIPE), "arm: architecture is 'two-conv'; .* type Architecture"),
         (lambda: replace(ARM, measures="dead-units"), "measures is 'dead-units'.* a tuple"),

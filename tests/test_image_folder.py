@@ -16,8 +16,11 @@ from PIL import Image
 
 from alexnet_course.architectures import Architecture
 from alexnet_course.data import DataError, Preparation, image_folder
+from alexnet_course.data.augmentation import Flip
+from alexnet_course.data.preparation import PerChannel, mean_and_deviation
 from alexnet_course.layers import Conv, Dropout, Flatten, Linear, Pool, ReLU
 from alexnet_course.network import build
+from alexnet_course.optimisers import SGD
 from alexnet_course.recipes import Recipe
 from alexnet_course.training import evaluate, fit
 
@@ -186,8 +189,8 @@ def both(made):
 
 
 def test_statistics_of_a_small_set_are_those_of_all_images(both):
-    held, lazy = (Preparation.of("per-channel", data.train.sample_images()) for data in both)
-    assert torch.equal(held.mean, lazy.mean) and torch.equal(held.std, lazy.std)
+    held, lazy = (mean_and_deviation(data.train.sample_images()) for data in both)
+    torch.testing.assert_close(held, lazy, rtol=0, atol=0)
 
 
 def test_statistics_of_a_big_set_are_those_of_a_thousand_spread_images(tmp_path):
@@ -344,10 +347,9 @@ RECIPE = Recipe(
     "insects",
     epochs=4,
     batch_size=5,
-    learning_rate=0.01,
-    momentum=0.9,
-    scaling="per-channel",
-    flip=True,
+    optimiser=SGD(0.01, momentum=0.9),
+    preparation=(PerChannel(),),
+    augmentation=(Flip(),),
     shift=2,
     colour=0.1,
 )
@@ -389,7 +391,7 @@ def test_training_from_files_goes_on_as_if_never_stopped(made, expected, tmp_pat
 
 def test_measuring_from_files_is_measuring_from_memory(both, expected):
     held, lazy = both
-    preparation = Preparation.of("per-channel", held.train.sample_images())
+    preparation = Preparation((PerChannel(),), held.train.sample_images())
     results = {
         evaluate(expected[1], data.held_out, preparation, batch_size=4) for data in (held, lazy)
     }

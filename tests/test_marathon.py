@@ -17,12 +17,13 @@ from alexnet_course import benchmark, checkpoints, marathon, training
 from alexnet_course.__main__ import main
 from alexnet_course.experiments import EXPERIMENTS, Arm, Experiment
 from alexnet_course.marathon import PLAN, Job, Part, archive, missing, run_marathon
+from alexnet_course.optimisers import SGD
 from alexnet_course.recipes import Recipe
 from alexnet_course.recording import checkpoint_path, run
 from alexnet_course.results import manifests, recorded
 from alexnet_course.tutorials import TUTORIALS, Tutorial
 
-RECIPE = Recipe("short", epochs=4, batch_size=8, learning_rate=0.05)
+RECIPE = Recipe("short", epochs=4, batch_size=8, optimiser=SGD(0.05))
 
 
 @pytest.fixture
@@ -240,6 +241,7 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 import alexnet_course.data
 from alexnet_course import marathon, training
 from alexnet_course.experiments import EXPERIMENTS, Arm, Experiment
+from alexnet_course.optimisers import SGD
 from alexnet_course.recipes import Recipe
 from conftest import TINY, make_data
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from alexnet_course.data import Preparation, Split
+from alexnet_course.data.preparation import CentreCrop, MinusOneToOne, PerChannel
 from alexnet_course.measures import (
     dead_units,
     flat_outputs,
@@ -20,7 +21,7 @@ from alexnet_course.network import LocalResponseNorm, build
 
 @pytest.fixture
 def scale(tiny_data):
-    return Preparation.of("minus-one-to-one", tiny_data.train.images)
+    return Preparation((MinusOneToOne(),), tiny_data.train.images)
 
 
 @torch.no_grad()
@@ -100,7 +101,7 @@ def test_what_a_normalisation_adds_is_averaged_over_channels_places_and_images(s
 def test_ten_crops_average_the_softmax_of_corners_centre_and_their_mirror_images(tiny, tiny_data):
     network = build(tiny.with_input(3, 26, 26), seed=0).eval()
     split = tiny_data.held_out
-    scale = Preparation.of("per-channel", tiny_data.train.images, crop=26)
+    scale = Preparation((CentreCrop(26), PerChannel()), tiny_data.train.images)
     sums = torch.zeros(len(split), 3)
     with torch.no_grad():
         for top, left in ((0, 0), (0, 6), (6, 0), (6, 6), (3, 3)):
@@ -114,7 +115,7 @@ def test_ten_crops_average_the_softmax_of_corners_centre_and_their_mirror_images
 
 
 def test_ten_crops_without_a_crop_are_refused(tiny, tiny_data, scale):
-    with pytest.raises(ValueError, match="need a recipe that crops"):
+    with pytest.raises(ValueError, match="need a preparation that crops"):
         ten_crops(build(tiny, seed=0), tiny_data.held_out, scale)
 
 
@@ -151,7 +152,7 @@ def test_masked_passes_need_dropout(tiny, tiny_data, scale):
 def test_all_are_measured_as_the_recipe_prepares_the_images(tiny, tiny_data, short):
     network, device = build(tiny, seed=0), torch.device("cpu")
     both = measure_all(["dead-units", "masked-passes"], network, tiny_data, short, device)
-    scale = Preparation.of(short.scaling, tiny_data.train.images)
+    scale = Preparation(short.preparation, tiny_data.train.images)
     expected = masked_passes(network, tiny_data.held_out, scale)
     assert both["masked-passes"] == pytest.approx(expected, abs=1e-4)
     assert both.keys() == {"dead-units", "masked-passes"}
@@ -162,7 +163,7 @@ def test_training_images_are_those_that_were_learned_from(tiny, tiny_data, short
     found = measure_all(["training-images"], network, tiny_data, short, torch.device("cpu"))
     network.eval()
     with torch.no_grad():
-        images = Preparation.of(short.scaling, tiny_data.train.images)(tiny_data.train.images)
+        images = Preparation(short.preparation, tiny_data.train.images)(tiny_data.train.images)
         logits = network(images)
     loss = nn.functional.cross_entropy(logits, tiny_data.train.labels).item()
     right = (logits.argmax(1) == tiny_data.train.labels).float().mean().item()

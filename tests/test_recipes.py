@@ -3,11 +3,18 @@
 from dataclasses import replace
 
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alexnet_course.config import digest
+from alexnet_course.data.augmentation import Colour, Crop, Flip, Shift
+from alexnet_course.data.preparation import Centred, MinusOneToOne, PerChannel, Resize, Scaling
+from alexnet_course.optimisers import SGD, Adam, AdamW, Muon
 from alexnet_course.recipes import FirstWeights, Recipe
+from alexnet_course.schedules import Constant, Cosine, OneCycle, Plateau, Schedule, Steps
 
-PLAIN = Recipe("plain", epochs=2, batch_size=4, learning_rate=0.1)
+PLAIN = Recipe("plain", epochs=2, batch_size=4, optimiser=SGD(0.1))
 
 
 @pytest.mark.parametrize(
@@ -19,30 +26,12 @@ PLAIN = Recipe("plain", epochs=2, batch_size=4, learning_rate=0.1)
         ({"epochs": True}, "a whole number, at least 1"),
         ({"batch_size": 0}, "a whole number, at least 1"),
         ({"batch_size": 64.0}, "a whole number, at least 1"),
-        ({"learning_rate": 0}, "a number above 0"),
-        ({"learning_rate": -0.1}, "a number above 0"),
-        ({"learning_rate": float("nan")}, "a number above 0"),
-        ({"optimiser": "rmsprop"}, "'sgd' or 'adam'"),
-        ({"momentum": -0.1}, "a number, at least 0 and below 1"),
-        ({"momentum": 1.0}, "a number, at least 0 and below 1"),
-        ({"weight_decay": -1e-4}, "a number, at least 0"),
-        (
-            {"weight_decays": {"fc5": -1.0}},
-            "a dictionary (each value a number, at least 0), or None",
-        ),
-        ({"bias_rate": 0}, "a number above 0"),
-        ({"bias_decay": 0}, "True or False"),
-        ({"schedule": "cosine"}, "'constant', 'one-cycle' or 'plateau'"),
-        ({"patience": 0}, "a whole number, at least 1"),
-        ({"colour": -0.1}, "a number, at least 0"),
+        ({"optimiser": "rmsprop"}, "of type Optimiser"),
+        ({"optimiser": SGD}, "of type Optimiser"),
+        ({"schedule": "cosine"}, "of type Schedule"),
+        ({"preparation": PerChannel()}, "a tuple (each item of type Preparing)"),
+        ({"augmentation": Flip()}, "a tuple (each item of type Augmentation)"),
         ({"label_smoothing": 1.0}, "a number, at least 0 and below 1"),
-        ({"warmup": 0.0}, "a number above 0 and below 1"),
-        ({"warmup": 1.0}, "a number above 0 and below 1"),
-        ({"scaling": "none"}, "'minus-one-to-one', 'per-channel' or 'centred'"),
-        ({"crop": 0}, "a whole number, at least 1, or None"),
-        ({"shared_draws": 0}, "a whole number, at least 1"),
-        ({"shift": -1}, "a whole number, at least 0"),
-        ({"shift": 0.5}, "a whole number, at least 0"),
     ],
 )
 def test_a_broken_rule_is_named(changes, rule):
@@ -53,32 +42,70 @@ def test_a_broken_rule_is_named(changes, rule):
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("make", "words"),
     [
-        ({"nesterov": True}, ["nesterov needs momentum", "0.0"]),
-        ({"optimiser": "adam", "momentum": 0.9}, ["momentum is 0.9", "belongs to sgd"]),
-        ({"crop": 28, "shift": 2}, ["crop is 28", "shift 2", "both move the image"]),
+        (lambda: SGD(0), "SGD: learning_rate is 0; it must be a number above 0"),
+        (lambda: SGD(-0.1), "SGD: learning_rate is -0.1; it must be a number above 0"),
+        (lambda: Adam(float("nan")), "Adam: learning_rate is nan; it must be a number above 0"),
+        (lambda: SGD(1, momentum=-0.1), "momentum is -0.1; it must be a number, at least 0 and "),
+        (lambda: SGD(1, momentum=1.0), "momentum is 1.0; it must be a number, at least 0 and bel"),
+        (lambda: AdamW(1, weight_decay=-1), "AdamW: weight_decay is -1; it must be a number, at "),
+        (lambda: SGD(1, weight_decays={"fc5": -1.0}), r"weight_decays is .* a dictionary \(each"),
+        (lambda: SGD(1, bias_rate=0), "bias_rate is 0; it must be a number above 0"),
+        (lambda: SGD(1, bias_decay=0), "bias_decay is 0; it must be True or False"),
+        (lambda: SGD(1, nesterov=True), "SGD: nesterov needs momentum, which is 0.0"),
+        (lambda: Muon(1, 0.1), "Muon: others is 0.1; it must be of type Optimiser"),
+        (lambda: Muon(1, SGD(1), bias_rate=2), "Muon: it moves no biases; give bias_rate and bias"),
+        (lambda: Plateau(patience=0), "Plateau: patience is 0; it must be a whole number, at le"),
+        (lambda: OneCycle(0.0), "OneCycle: warmup is 0.0; it must be a number above 0 and below"),
+        (lambda: OneCycle(1.0), "OneCycle: warmup is 1.0; it must be a number above 0 and below"),
+        (lambda: Steps((0.5, 1.0)), r"Steps: at\[1\] is 1.0; it must be a number above 0 and bel"),
+        (lambda: Steps(0.5), "Steps: at is 0.5; it must be a tuple"),
+        (lambda: Colour(0), "Colour: deviation is 0; it must be a number above 0"),
+        (lambda: Crop(0), "Crop: side is 0; it must be a whole number, at least 1"),
+        (lambda: Shift(0.5), "Shift: pixels is 0.5; it must be a whole number, at least 1"),
+        (lambda: Flip(shared=0), "Flip: shared is 0; it must be a whole number, at least 1"),
+        (lambda: Resize(True), "Resize: size is True; it must be a whole number, at least 1"),
+        (
+            lambda: replace(PLAIN, preparation=(PerChannel(), Resize(9), Centred())),
+            r"'plain': preparation scales more than once: PerChannel\(\), Centred\(\); keep one",
+        ),
     ],
 )
-def test_settings_that_do_not_go_together_are_named(changes, words):
-    with pytest.raises(ValueError) as error:
-        replace(PLAIN, name="mine", **changes)
-    for word in ["'mine'", *words]:
-        assert word in str(error.value)
+def test_a_part_that_cannot_be_is_told_in_words(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
 
 
 def test_all_broken_rules_are_named_at_once():
-    with pytest.raises(ValueError, match=r"epochs is 0.*learning_rate is 0"):
-        replace(PLAIN, epochs=0, learning_rate=0)
+    with pytest.raises(ValueError, match=r"epochs is 0.*batch_size is 0"):
+        replace(PLAIN, epochs=0, batch_size=0)
+    with pytest.raises(ValueError, match=r"learning_rate is 0.*momentum is 2"):
+        SGD(0, momentum=2)
 
 
 def test_a_source_changes_no_digest_and_a_setting_does():
     assert digest(replace(PLAIN, source="a book")) == digest(PLAIN)
-    assert digest(replace(PLAIN, shift=1)) != digest(PLAIN)
+    assert digest(replace(PLAIN, augmentation=(Shift(1),))) != digest(PLAIN)
+    assert digest(replace(PLAIN, preparation=(MinusOneToOne(),))) == digest(PLAIN)
+
+
+def test_a_recipe_is_changed_by_its_parts():
+    recipe = replace(PLAIN, augmentation=(Flip(), Shift(2)), preparation=(PerChannel(), Resize(9)))
+    slower = recipe.with_optimiser(learning_rate=0.01, momentum=0.5)
+    assert slower == replace(recipe, optimiser=SGD(0.01, momentum=0.5))
+    assert recipe.without(Flip).augmentation == (Shift(2),)
+    assert recipe.without(Shift, Scaling) == replace(
+        recipe, augmentation=(Flip(),), preparation=(Resize(9),)
+    )
+
+
+def rates(schedule, steps=100, highest=0.1):
+    return [schedule.rate(highest, step, steps) for step in range(steps)]
 
 
 def test_constant_rate():
-    assert {PLAIN.rate(step, 100) for step in range(100)} == {0.1}
+    assert {*rates(Constant())} == {0.1}
 
 
 @pytest.mark.parametrize(
@@ -93,32 +120,63 @@ def test_constant_rate():
     ],
 )
 def test_one_cycle_rate(step, rate):
-    assert replace(PLAIN, schedule="one-cycle").rate(step, 100) == pytest.approx(rate)
+    assert rates(OneCycle())[step] == pytest.approx(rate)
 
 
 def test_warmup_moves_the_peak():
-    recipe = replace(PLAIN, schedule="one-cycle", warmup=0.6)
-    rates = [recipe.rate(step, 50) for step in range(50)]
-    assert rates.index(max(rates)) == 30
-    assert rates[:31] == sorted(rates[:31]) and rates[30:] == sorted(rates[30:], reverse=True)
+    moved = rates(OneCycle(warmup=0.6), 50)
+    assert moved.index(max(moved)) == 30
+    assert moved[:31] == sorted(moved[:31]) and moved[30:] == sorted(moved[30:], reverse=True)
+
+
+def test_cosine_rates_are_pytorchs():
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 40)
+    expected = []
+    for _ in range(40):
+        expected.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        schedule.step()
+    assert rates(Cosine(), 40) == pytest.approx(expected)
+
+
+def test_cosine_climbs_to_its_peak_first():
+    moved = rates(Cosine(warmup=0.2), 20)
+    assert moved[:5] == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1])
+    assert moved[4:] == pytest.approx(rates(Cosine(), 16))
+
+
+def test_steps_divide_the_rate_at_shares_of_the_run():
+    assert rates(Steps((0.5, 0.75)), 8) == pytest.approx([0.1] * 4 + [0.01] * 2 + [0.001] * 2)
+    halved = rates(Steps((0.3,), factor=0.5), 10)
+    assert halved == pytest.approx([0.1] * 3 + [0.05] * 7)
+
+
+@given(st.integers(1, 300), st.floats(0.01, 0.99), st.floats(1e-5, 10))
+def test_no_schedule_leaves_its_bounds(steps, share, highest):
+    """From the first step to the last the rate is above 0, and at most the optimiser's."""
+    for schedule in (Constant(), OneCycle(share), Cosine(share), Cosine(), Steps((share,))):
+        found = rates(schedule, steps, highest)
+        assert min(found) > 0 and max(found) <= highest * (1 + 1e-12)
 
 
 def test_a_plateau_drops_the_rate_by_ten_each_time_nothing_improves_for_patience_epochs():
-    recipe = replace(PLAIN, schedule="plateau", patience=2)
+    schedule = Plateau(patience=2)
     # Best 50 after the second epoch; 49, 50 are no improvement: drop. 51 is; 51, 40: drop.
     accuracies = [40, 50, 49, 50, 51, 51, 40]
-    rates = [recipe.rate_after(accuracies[:epochs]) for epochs in range(len(accuracies) + 1)]
-    assert rates == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.001])
+    found = [schedule.rate(0.1, 0, 1, accuracies[:n]) for n in range(len(accuracies) + 1)]
+    assert found == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.001])
 
 
-def test_a_plateau_drops_three_times_in_all():
-    recipe = replace(PLAIN, schedule="plateau", patience=1)
-    assert recipe.rate_after([50] + [10] * 20) == pytest.approx(0.1 / 1000)
+def test_a_plateau_drops_three_times_in_all_unless_told_otherwise():
+    accuracies = [50] + [10] * 20
+    assert Plateau(patience=1).rate(0.1, 0, 1, accuracies) == pytest.approx(0.1 / 1000)
+    assert Plateau(patience=1, drops=1).rate(0.1, 0, 1, accuracies) == pytest.approx(0.01)
 
 
-def test_a_plateau_has_no_rate_by_step():
-    with pytest.raises(ValueError, match="use rate_after"):
-        replace(PLAIN, schedule="plateau").rate(0, 10)
+def test_a_schedule_without_rates_is_an_error_and_not_another_schedule():
+    with pytest.raises(NotImplementedError, match="Schedule does not say what its rates are"):
+        Schedule().rate(0.1, 0, 1)
 
 
 @pytest.mark.parametrize("std", [-0.1, "xavier", float("nan")])

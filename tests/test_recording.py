@@ -20,6 +20,7 @@ from alexnet_course.data import DataError
 from alexnet_course.data.folders import cache_folder
 from alexnet_course.experiments import EXPERIMENTS, Arm, Experiment, experiment
 from alexnet_course.network import build
+from alexnet_course.optimisers import SGD
 from alexnet_course.provenance import RECORDED
 from alexnet_course.race import run_race
 from alexnet_course.recipes import Recipe
@@ -40,7 +41,7 @@ from alexnet_course.results import (
 
 
 def recipe(rate):
-    return Recipe("two epochs", epochs=2, batch_size=8, learning_rate=rate)
+    return Recipe("two epochs", epochs=2, batch_size=8, optimiser=SGD(rate))
 
 
 @pytest.fixture
@@ -195,7 +196,7 @@ def test_a_rehearsal_lowers_the_rate_as_much_as_the_batch(data, monkeypatch, sma
         "small": small.arms["rate-0.05"],
     }
     rehearse(replace(small, arms=arms), precision="float32")
-    assert [(r.batch_size, r.learning_rate) for r in seen] == [(32, 0.1), (8, 0.05)]
+    assert [(r.batch_size, r.optimiser.learning_rate) for r in seen] == [(32, 0.1), (8, 0.05)]
 
 
 def test_the_command_rehearses_at_quick_scale(data, monkeypatch, small, capsys):
@@ -276,7 +277,7 @@ def test_an_unknown_measure_is_refused_before_anything_runs(data, small, tmp_pat
     ("measure", "error", "words"),
     [
         ("weight", KeyError, "no measure 'weight'; choose one of dead-units"),
-        ("ten-crops", ValueError, "need a recipe that crops"),
+        ("ten-crops", ValueError, "need a preparation that crops"),
         ("masked-passes", ValueError, "need a network with dropout"),
     ],
 )
@@ -352,7 +353,7 @@ def test_the_manifest_says_what_was_run_on_what(data, record, small, monkeypatch
     seconds = pd.read_csv(record_path("small", "rate-0.05", 0, "csv", folder))["seconds"]
     assert manifest["seconds"] == pytest.approx(seconds.sum(), abs=0.06)
     assert manifest["config_digest"] == digest(small.arms["rate-0.05"])
-    assert manifest["config"]["recipe"]["learning_rate"] == 0.05
+    assert manifest["config"]["recipe"]["optimiser"]["learning_rate"] == 0.05
     assert manifest["data_digest"] == data.digest and manifest["measured_on"] == "test"
     other = by_arm["rate-0.01"]
     assert other["data_digest"] == data.for_choosing().digest != data.digest

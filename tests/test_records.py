@@ -105,12 +105,15 @@ def steps(arm):
 
 def rates(arm, accuracies):
     """The rate of each epoch's last step."""
-    recipe = arm.recipe
-    if recipe.schedule == "plateau":
-        return [recipe.rate_after(accuracies[:epoch]) for epoch in range(len(accuracies))]
+    recipe, a = arm.recipe, steps(arm)
     return [
-        recipe.rate((epoch + 1) * steps(arm) - 1, recipe.epochs * steps(arm))
-        for epoch in range(len(accuracies))
+        recipe.schedule.rate(
+            recipe.optimiser.learning_rate,
+            epoch * a - 1,
+            recipe.epochs * a,
+            accuracies[: epoch - 1],
+        )
+        for epoch in range(1, len(accuracies) + 1)
     ]
 
 
@@ -287,6 +290,6 @@ def test_an_impossible_manifest_is_noticed_by_itself(tmp_path, changes):
     manifest = json.loads(path.read_text())
     renewed(path, manifest | changes)
     assert not unnoticed(path)
-    manifest["config"]["recipe"]["learning_rate"] = 0.06
+    manifest["config"]["recipe"]["optimiser"]["learning_rate"] = 0.06
     renewed(path, manifest)
     assert not unnoticed(path)

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,8 +14,12 @@ from torch import nn
 
 from alexnet_course import training
 from alexnet_course.data import Preparation, Split
+from alexnet_course.data.augmentation import Colour, Crop, Cutout, Flip, Shift, VerticalFlip
+from alexnet_course.data.preparation import CentreCrop, MinusOneToOne, PerChannel, Resize
 from alexnet_course.network import build
+from alexnet_course.optimisers import SGD, Adam, AdamW, Muon, Optimiser
 from alexnet_course.recipes import Recipe
+from alexnet_course.schedules import Cosine, OneCycle, Plateau
 from alexnet_course.training import (
     Trainer,
     TrainingDiverged,
@@ -25,8 +30,8 @@ from alexnet_course.training import (
     pool_before_relu,
 )
 
-STILL = Recipe("still", epochs=1, batch_size=8, learning_rate=1e-12)  # weights stay as they are
-WHOLE = Recipe("whole", epochs=4, batch_size=30, learning_rate=0.02)  # one batch an epoch
+STILL = Recipe("still", epochs=1, batch_size=8, optimiser=SGD(1e-12))  # weights stay as they are
+WHOLE = Recipe("whole", epochs=4, batch_size=30, optimiser=SGD(0.02))  # one batch an epoch
 
 
 @pytest.fixture
@@ -70,27 +75,33 @@ def without_seconds(history):
 
 
 @pytest.mark.parametrize(
-    ("changes", "make_optimiser"),
+    ("optimiser", "make_optimiser"),
     [
-        ({}, lambda weights: torch.optim.SGD(weights, lr=0.02)),
+        (SGD(0.02), lambda weights: torch.optim.SGD(weights, lr=0.02)),
         (
-            {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+            SGD(0.02, momentum=0.9, nesterov=True, weight_decay=0.1),
             lambda weights: torch.optim.SGD(
                 weights, lr=0.02, momentum=0.9, nesterov=True, weight_decay=0.1
             ),
         ),
         (
-            {"optimiser": "adam", "weight_decay": 0.1},
+            Adam(0.02, weight_decay=0.1),
             lambda weights: torch.optim.Adam(weights, lr=0.02, weight_decay=0.1),
         ),
+        (
+            AdamW(0.02, beta1=0.8, weight_decay=5.0),
+            lambda weights: torch.optim.AdamW(
+                weights, lr=0.02, betas=(0.8, 0.999), weight_decay=5.0
+            ),
+        ),
     ],
-    ids=["sgd", "nesterov", "adam"],
+    ids=["sgd", "nesterov", "adam", "adamw"],
 )
 def test_whole_batches_give_the_losses_of_a_plain_loop(
-    train, steady, tiny_data, changes, make_optimiser
+    train, steady, tiny_data, optimiser, make_optimiser
 ):
     plain = copy.deepcopy(steady)
-    history = train(replace(WHOLE, **changes), network=steady)
+    history = train(replace(WHOLE, optimiser=optimiser), network=steady)
     images, labels = to_minus_one_to_one(tiny_data.train.images), tiny_data.train.labels
     optimiser, losses, held_out = make_optimiser(plain.parameters()), [], []
     for _ in range(4):
@@ -108,30 +119,77 @@ def test_whole_batches_give_the_losses_of_a_plain_loop(
         torch.testing.assert_close(weights, expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("optimiser", [torch.optim.SGD, torch.optim.Adam])
+@pytest.mark.parametrize(
+    ("spec", "made"),
+    [
+        (SGD(0.02, momentum=0.9, weight_decay=0.1), partial(torch.optim.SGD, momentum=0.9)),
+        (Adam(0.02, weight_decay=0.1), torch.optim.Adam),
+    ],
+)
 def test_a_recipe_that_treats_all_parameters_alike_is_one_group_bit_for_bit(
-    tiny, tiny_data, optimiser
+    tiny, tiny_data, spec, made
 ):
-    options = {"momentum": 0.9} if optimiser is torch.optim.SGD else {}
-    recipe = replace(
-        WHOLE, optimiser=optimiser.__name__.lower(), weight_decay=0.1, batch_size=8, **options
-    )
+    recipe = replace(WHOLE, optimiser=spec, schedule=Cosine(), batch_size=8)
     ours, plain = (
         Trainer(build(tiny, seed=0), tiny_data.train, recipe, 0, torch.device("cpu"), "float32")
         for _ in range(2)
     )
-    plain.optimiser = optimiser(
-        plain.network.parameters(), lr=0.02, weight_decay=0.1, fused=True, **options
-    )
+    group = {"params": [*plain.network.parameters()], "initial_lr": 0.02}
+    plain.optimisers = [made([group], lr=0.02, weight_decay=0.1, fused=True)]
     for trainer in (ours, plain):
-        for _ in trainer.epoch(1, lambda step: 0.02 / (1 + step)):
+        for _ in trainer.epoch(1):
             pass
-    found, expected = (t.optimiser.state_dict() for t in (ours, plain))
+    found, expected = (t.optimisers[0].state_dict() for t in (ours, plain))
     assert found["param_groups"] == expected["param_groups"]
     exactly = {"rtol": 0, "atol": 0}
     torch.testing.assert_close(found["state"], expected["state"], **exactly)
     weights = (list(trainer.network.parameters()) for trainer in (ours, plain))
     torch.testing.assert_close(*weights, **exactly)
+
+
+def test_muon_moves_kernels_as_one_matrix_and_the_rest_as_its_others_say(steady, tiny_data, train):
+    """Against PyTorch's Muon on the kernels laid out as rows, and plain SGD; then against what it
+    is made to approximate: the gradient with all its singular values set to one.
+    """
+    plain = copy.deepcopy(steady)
+    recipe = replace(WHOLE, epochs=1, optimiser=Muon(0.02, SGD(0.03), weight_decay=0.1))
+    before = plain.conv1.weight.detach().flatten(1).clone()
+    train(recipe, network=steady)
+    images, labels = to_minus_one_to_one(tiny_data.train.images), tiny_data.train.labels
+    F.cross_entropy(plain(images), labels).backward()
+    matrix = nn.Parameter(before.clone())
+    matrix.grad = plain.conv1.weight.grad.flatten(1)
+    torch.optim.Muon([matrix], lr=0.02, weight_decay=0.1).step()
+    after = steady.conv1.weight.detach().flatten(1)
+    torch.testing.assert_close(after, matrix.detach(), rtol=0, atol=2e-4)  # it uses bfloat16
+    for name in ("conv1.bias", "fc2.weight", "fc2.bias"):
+        weight = plain.get_parameter(name)
+        expected = weight - 0.03 * weight.grad
+        torch.testing.assert_close(steady.get_parameter(name), expected, rtol=1e-4, atol=1e-6)
+    u, _, v = torch.linalg.svd(matrix.grad, full_matrices=False)
+    step = (before * (1 - 0.02 * 0.1) - after) / 0.02
+    values = (u.T @ step @ v.T).diagonal()
+    assert 0.6 < values.min() < values.max() < 1.3
+    assert (step - u @ values.diag() @ v).abs().max() < 0.05
+
+
+def test_a_run_by_two_optimisers_goes_on_as_if_it_had_not_been_stopped(train, tmp_path):
+    recipe = replace(WHOLE, optimiser=Muon(0.02, Adam(0.01)), schedule=OneCycle(), batch_size=8)
+    whole, path = train(recipe), tmp_path / "run.pt"
+    train(recipe, checkpoint=path, until=2)
+    assert without_seconds(train(recipe, checkpoint=path)).equals(without_seconds(whole))
+    assert whole.frame["learning_rate"].max() > 0.01  # it is that of the kernels
+
+
+def test_muon_needs_kernels(tiny_data):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 3))
+    with pytest.raises(ValueError, match="moves the kernels of convolutions, and the network has"):
+        fit(network, tiny_data, replace(STILL, optimiser=Muon(0.1, SGD(0.1))), device="cpu")
+
+
+def test_an_optimiser_that_makes_none_is_an_error_and_not_another_optimiser(train):
+    with pytest.raises(NotImplementedError, match="Optimiser does not say which optimiser it mak"):
+        train(replace(STILL, optimiser=Optimiser(0.1)))
 
 
 @pytest.mark.parametrize(
@@ -153,8 +211,9 @@ def test_each_parameter_has_the_rate_and_the_decay_of_its_layer_and_kind(
     factor of the rate and the decay of conv1's weights, conv1's biases, fc2's and fc2's.
     """
     plain = copy.deepcopy(steady)
-    recipe = replace(WHOLE, momentum=0.9, weight_decay=0.1, schedule="one-cycle", warmup=0.5)
-    history = train(replace(recipe, **changes), network=steady)
+    optimiser = SGD(0.02, momentum=0.9, **{"weight_decay": 0.1} | changes)
+    recipe = replace(WHOLE, optimiser=optimiser, schedule=OneCycle(warmup=0.5))
+    history = train(recipe, network=steady)
     rates = [0.02 / 25, 0.02 * 13 / 25, 0.02, 0.01]
     assert history.frame["learning_rate"].tolist() == pytest.approx(rates)  # of weights
     images, labels = to_minus_one_to_one(tiny_data.train.images), tiny_data.train.labels
@@ -172,8 +231,8 @@ def test_each_parameter_has_the_rate_and_the_decay_of_its_layer_and_kind(
 
 
 def test_a_weight_decay_for_a_layer_that_is_not_there_is_refused(train):
-    recipe = replace(STILL, weight_decays={"fc2": 0.1, "fc9": 0.1, "relu1": 0.0})
-    with pytest.raises(ValueError, match=r"'still': weight_decays .* fc9, relu1, .* in conv1, fc2"):
+    recipe = STILL.with_optimiser(weight_decays={"fc2": 0.1, "fc9": 0.1, "relu1": 0.0})
+    with pytest.raises(ValueError, match=r"^weight_decays .* fc9, relu1, .* in conv1, fc2"):
         train(recipe)
 
 
@@ -185,12 +244,12 @@ def test_per_channel_scaling_is_by_the_training_images(train, steady, tiny_data)
         tiny_data.held_out,
         lambda images: torch.from_numpy((images.numpy() - mean) / deviation).float(),
     )
-    row = train(replace(STILL, scaling="per-channel"), network=steady).rows[0]
+    row = train(replace(STILL, preparation=(PerChannel(),)), network=steady).rows[0]
     assert (row["test_loss"], row["test_accuracy"]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_evaluate_counts_every_image_once(steady, tiny_data):
-    scale = Preparation.of("minus-one-to-one", tiny_data.train.images)
+    scale = Preparation((MinusOneToOne(),), tiny_data.train.images)
     split = tiny_data.held_out[:14]
     expected = by_hand(steady, split, to_minus_one_to_one)
     assert 0 < expected[1] < 100
@@ -227,21 +286,21 @@ def test_every_image_is_used_once_an_epoch(train, tiny_data):
     assert not torch.equal(first, second)  # in another order
 
 
-@pytest.mark.parametrize(
-    "augmentation", [{"flip": True}, {"vertical_flip": True}, {"shift": 3}, {"colour": 0.5}]
-)
+@pytest.mark.parametrize("augmentation", [Flip(), VerticalFlip(), Shift(3), Colour(0.5), Cutout(9)])
 def test_training_images_are_augmented_and_held_out_images_are_not(
     train, tiny, tiny_data, augmentation
 ):
     steady = tiny.without("dropout")
     plain = train(STILL, network=build(steady, seed=0)).rows[0]
-    augmented = train(replace(STILL, **augmentation), network=build(steady, seed=0)).rows[0]
+    augmented = train(
+        replace(STILL, augmentation=(augmentation,)), network=build(steady, seed=0)
+    ).rows[0]
     assert abs(augmented["train_loss"] - plain["train_loss"]) > 1e-5
     assert augmented["test_loss"] == pytest.approx(plain["test_loss"], abs=1e-9)
 
 
 def test_one_cycle_rates_reach_the_history(train):
-    recipe = replace(WHOLE, schedule="one-cycle", warmup=0.25, batch_size=8)  # 16 steps
+    recipe = replace(WHOLE, schedule=OneCycle(warmup=0.25), batch_size=8)  # 16 steps
     rates = train(recipe).frame["learning_rate"]
     # After steps 4, 8, 12 and 16: the peak is at the 5th, of index 4.
     expected = [0.0008 + 0.0192 * 3 / 4, 0.02 * 9 / 12, 0.02 * 5 / 12, 0.02 * 1 / 12]
@@ -250,7 +309,7 @@ def test_one_cycle_rates_reach_the_history(train):
 
 def test_the_schedule_is_what_trains(train, steady, tiny_data):
     plain = copy.deepcopy(steady)
-    train(replace(WHOLE, epochs=2, schedule="one-cycle", warmup=0.5), network=steady)
+    train(replace(WHOLE, epochs=2, schedule=OneCycle(warmup=0.5)), network=steady)
     images, labels = to_minus_one_to_one(tiny_data.train.images), tiny_data.train.labels
     for rate in (0.02 / 25, 0.02):
         gradients = torch.autograd.grad(
@@ -276,13 +335,16 @@ def test_smoothed_labels_are_pytorchs(train, steady, tiny_data):
 
 def test_images_are_resized_to_what_the_network_takes(train, tiny, tiny_data):
     wide = build(tiny.with_input(3, 40, 40), seed=0)
-    assert len(train(replace(STILL, resize=40), network=wide).rows) == 1
+    assert (
+        len(train(replace(STILL, preparation=(MinusOneToOne(), Resize(40))), network=wide).rows)
+        == 1
+    )
     with pytest.raises(ValueError, match="images of 3×32×32 do not fit the network"):
         train(STILL, network=wide)
 
 
 def test_a_recipe_that_crops_trains_on_crops_and_is_measured_in_the_middle(train, tiny, tiny_data):
-    small = tiny.with_input(3, 28, 28)
+    small, cut = tiny.with_input(3, 28, 28), (CentreCrop(28), MinusOneToOne())
     middle = replace(
         tiny_data,
         train=Split(tiny_data.train.images[:, :, 2:30, 2:30], tiny_data.train.labels),
@@ -292,31 +354,39 @@ def test_a_recipe_that_crops_trains_on_crops_and_is_measured_in_the_middle(train
         train(recipe, data=data, network=build(small, seed=0)).rows[0]
         for recipe, data in (
             (STILL, middle),
-            (replace(STILL, crop=28, random_crop=False), tiny_data),
-            (replace(STILL, crop=28), tiny_data),
+            (replace(STILL, preparation=cut), tiny_data),
+            (replace(STILL, preparation=cut, augmentation=(Crop(28),)), tiny_data),
         )
     )
     assert still["train_loss"] == expected["train_loss"] != moved["train_loss"]
     assert still["test_loss"] == expected["test_loss"] == moved["test_loss"]
-    with pytest.raises(ValueError, match=r"cuts 40 pixels out of images of 32.*at most 32"):
-        train(replace(STILL, crop=40))
+    for change in ({"preparation": (CentreCrop(40),)}, {"augmentation": (Crop(40),)}):
+        with pytest.raises(ValueError, match=r"cuts 40 pixels out of images of 32; its side"):
+            train(replace(STILL, **change))
+
+
+def test_images_of_two_sizes_in_training_and_after_it_are_refused(train):
+    """Any step may change the size: that is asked of the images, not of the kind of step."""
+    sizes = r"'still' trains on images of 3×24×24 and measures on 3×32×32; .* as CentreCrop"
+    with pytest.raises(ValueError, match=sizes):
+        train(replace(STILL, augmentation=(Flip(), Crop(24))))
 
 
 def test_a_plateau_follows_the_validation_accuracies(train, tiny_data):
     """With a rate that moves nothing, accuracy never improves after the first epoch."""
-    recipe = replace(STILL, epochs=7, schedule="plateau", patience=2)
+    recipe = replace(STILL, epochs=7, schedule=Plateau(patience=2))
     choosing = replace(tiny_data, held_out_name="validation")
-    rates = train(recipe, data=choosing).frame["learning_rate"] / STILL.learning_rate
+    rates = train(recipe, data=choosing).frame["learning_rate"] / STILL.optimiser.learning_rate
     assert rates.tolist() == pytest.approx([1, 1, 1, 0.1, 0.1, 0.01, 0.01])
 
 
 def test_a_plateau_never_looks_at_test_images(train):
     with pytest.raises(ValueError, match=r"these are test images: pass data.for_choosing"):
-        train(replace(STILL, schedule="plateau"))
+        train(replace(STILL, schedule=Plateau()))
 
 
 def test_the_tiny_network_learns(train):
-    history = train(replace(WHOLE, epochs=25, momentum=0.9))
+    history = train(replace(WHOLE.with_optimiser(momentum=0.9), epochs=25))
     assert history.rows[0]["test_accuracy"] < 80 < history.accuracy
 
 
@@ -393,7 +463,7 @@ def test_validation_images_are_called_so(train, tiny_data):
 @pytest.mark.parametrize("training_mode", [True, False])
 def test_evaluate_uses_no_dropout_and_keeps_the_mode(tiny, tiny_data, training_mode):
     network = build(tiny, seed=0).train(training_mode)
-    scale = Preparation.of("minus-one-to-one", tiny_data.train.images)
+    scale = Preparation((MinusOneToOne(),), tiny_data.train.images)
     first = evaluate(network, tiny_data.held_out, scale)
     assert first == evaluate(network, tiny_data.held_out, scale)
     assert {module.training for module in network.modules()} == {training_mode}
@@ -452,7 +522,7 @@ def fragile():
 def test_divergence_names_epoch_step_and_remedies(train, fragile, tmp_path):
     checkpoint = tmp_path / "run.pt"
     with pytest.raises(TrainingDiverged) as error:
-        train(replace(STILL, learning_rate=1e30), network=fragile, checkpoint=checkpoint)
+        train(STILL.with_optimiser(learning_rate=1e30), network=fragile, checkpoint=checkpoint)
     message = str(error.value)
     assert "epoch 1, step 2 of 4" in message
     for remedy in ("smaller learning rate (it was 1e+30)", "warm-up", "precision='float32'"):
@@ -481,7 +551,7 @@ def test_divergence_in_a_later_epoch(train, fragile):
 
 def test_divergence_in_the_very_last_step_is_seen_by_the_held_out_loss(train, fragile):
     with pytest.raises(TrainingDiverged, match="epoch 1, step 1 of 1"):
-        train(replace(WHOLE, epochs=1, learning_rate=1e30), network=fragile)
+        train(replace(WHOLE, epochs=1, optimiser=SGD(1e30)), network=fragile)
 
 
 def test_an_unknown_precision_is_refused(train):
@@ -581,7 +651,7 @@ def test_float16_survives_gradients_that_are_too_small_for_it(tiny, tiny_data, t
     for precision in ("float16", "float32"):
         network = Faint()
         before = copy.deepcopy(network)
-        train(replace(WHOLE, learning_rate=1e6), network=network, precision=precision)
+        train(WHOLE.with_optimiser(learning_rate=1e6), network=network, precision=precision)
         moved[precision] = [
             (new - old).detach().flatten()
             for new, old in zip(network.parameters(), before.parameters(), strict=True)

@@ -1,6 +1,7 @@
 """The published recipes against their documents, and the published loop against a loop by hand."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,12 +10,14 @@ import torch.nn.functional as F
 from PIL import Image
 
 from alexnet_course.config import digest
-from alexnet_course.data import Split
-from alexnet_course.data.augmentation import Preparation
+from alexnet_course.data import Preparation, Split
+from alexnet_course.data.augmentation import Cutout, Flip, Shift, VerticalFlip
 from alexnet_course.network import build
+from alexnet_course.optimisers import SGD, Adam
 from alexnet_course.recipes import TRAINED_WELL
 from alexnet_course.results import reported
-from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
+from alexnet_course.schedules import Constant, OneCycle
+from alexnet_course.tutorials import TUTORIALS, by_torchvision, published_steps, tutorial
 
 CPU = torch.device("cpu")
 
@@ -25,22 +28,21 @@ def pixels():
 
 
 @pytest.mark.parametrize(
-    ("name", "optimiser", "rate", "momentum", "batch", "epochs"),
+    ("name", "optimiser", "batch", "epochs"),
     [
-        ("upscaled-227", "sgd", 0.001, 0.9, 100, 500),
-        ("two-conv", "sgd", 0.1, 0, 64, 20),
-        ("image-folder", "sgd", 0.01, 0.9, 16, 1),
-        ("adam-augmented", "adam", 0.001, 0, 64, 10),
-        ("five-conv-32", "sgd", 0.001, 0.9, 64, 30),
+        ("upscaled-227", SGD(0.001, momentum=0.9), 100, 500),
+        ("two-conv", SGD(0.1), 64, 20),
+        ("image-folder", SGD(0.01, momentum=0.9), 16, 1),
+        ("adam-augmented", Adam(0.001), 64, 10),
+        ("five-conv-32", SGD(0.001, momentum=0.9), 64, 30),
     ],
 )
-def test_a_recipe_has_its_documents_figures(name, optimiser, rate, momentum, batch, epochs):
+def test_a_recipe_has_its_documents_figures(name, optimiser, batch, epochs):
     recipe = tutorial(name).recipe
-    assert (recipe.optimiser, recipe.learning_rate, recipe.momentum) == (optimiser, rate, momentum)
-    assert (recipe.batch_size, recipe.epochs, recipe.schedule) == (batch, epochs, "constant")
-    assert recipe.weight_decay == 0 and recipe.source
-    assert recipe.flip == (name == "adam-augmented")
-    assert recipe.vertical_flip == (name == "image-folder")
+    assert recipe.optimiser == optimiser and recipe.source
+    assert (recipe.batch_size, recipe.epochs, recipe.schedule) == (batch, epochs, Constant())
+    augmentation = {"adam-augmented": (Flip(), Shift(4)), "image-folder": (VerticalFlip(),)}
+    assert recipe.augmentation == augmentation.get(name, ())
 
 
 @pytest.mark.parametrize("name", ["upscaled-227", "two-conv", "five-conv-32"])
@@ -66,21 +68,49 @@ def test_an_unknown_tutorial_is_answered_with_the_known_ones():
 @pytest.mark.parametrize("name", ["two-conv", "five-conv-32", "upscaled-227"])
 def test_one_image_at_a_time_is_prepared_as_our_batches_are(name, pixels):
     """Resizing apart, where PIL rounds to whole brightness levels in between."""
-    prepare, recipe = tutorial(name).prepare(), tutorial(name).recipe
+    images, recipe = torch.from_numpy(pixels), tutorial(name).recipe
+    prepare = tutorial(name).prepare(recipe, images)
     singly = torch.stack([prepare(Image.fromarray(image.transpose(1, 2, 0))) for image in pixels])
-    images = torch.from_numpy(pixels)
-    whole = Preparation.of(recipe.scaling, images, recipe.resize)(images)
+    whole = Preparation(recipe.preparation, images)(images)
     assert singly.shape == whole.shape == (4, *tutorial(name).architecture.input_shape)
     torch.testing.assert_close(singly, whole, rtol=0, atol=1e-6 if name != "upscaled-227" else 0.02)
 
 
 def test_faces_are_turned_upside_down_at_random(pixels):
-    prepare = tutorial("image-folder").prepare()
+    chosen = tutorial("image-folder")
+    prepare = chosen.prepare(chosen.recipe, torch.from_numpy(pixels))
     image = Image.fromarray(pixels[0].transpose(1, 2, 0))
     seen = [prepare(image) for _ in range(20)]
     upright = [torch.equal(x, seen[0]) for x in seen]
     turned = [torch.equal(x, seen[0].flip(1)) for x in seen]
     assert all(u != t for u, t in zip(upright, turned, strict=True)) and {*upright} == {True, False}
+
+
+def test_the_published_loop_shifts_and_scales_as_the_recipe_says(pixels):
+    """Every place of a shift by up to 4 pixels is one that the recipe's own step makes."""
+    recipe = tutorial("adam-augmented").recipe.without(Flip)
+    images = torch.from_numpy(pixels)
+    prepare, scale = by_torchvision(recipe, images), Preparation(recipe.preparation, images)
+    image = Image.fromarray(pixels[0].transpose(1, 2, 0))
+    padded = F.pad(images[:1], (4,) * 4)
+    places = {
+        (down, right): scale(padded[:, :, down : down + 32, right : right + 32])[0]
+        for down in range(9)
+        for right in range(9)
+    }
+    seen = [prepare(image) for _ in range(12)]
+    found = [[p for p, x in places.items() if torch.allclose(x, s, atol=1e-5)] for s in seen]
+    assert all(len(at) == 1 for at in found) and len({at[0] for at in found}) > 3
+
+
+def test_what_the_published_loop_cannot_do_is_refused(pixels):
+    chosen, split = tutorial("two-conv"), Split(torch.from_numpy(pixels), torch.zeros(4).long())
+    cycle = replace(chosen, recipe=replace(chosen.recipe, schedule=OneCycle()))
+    with pytest.raises(ValueError, match=r"keep their rates; OneCycle\(warmup=0.25\) changes it"):
+        next(published_steps(cycle, split, CPU))
+    recipe = replace(chosen.recipe, augmentation=(Cutout(8),))
+    with pytest.raises(TypeError, match=r"no transform of torchvision is known for Cutout\(side=8"):
+        by_torchvision(recipe, split.images)
 
 
 def test_the_published_loop_takes_the_documents_steps(pixels, monkeypatch):

@@ -1,12 +1,12 @@
 """Images for the course: CIFAR-10, generated sets, class folders, batches."""
 
 from alexnet_course.config import look_up
-from alexnet_course.data.augmentation import Preparation
 from alexnet_course.data.cifar10 import cifar10, stand_in
 from alexnet_course.data.faces import drawn_faces
 from alexnet_course.data.folders import export_folders
 from alexnet_course.data.image_folder import image_folder
 from alexnet_course.data.images import DataError, ImageData, Split
+from alexnet_course.data.preparation import Preparation
 
 
 def image_data(name: str, quiet: bool = False) -> ImageData:

@@ -1,14 +1,26 @@
-"""From stored pixels to what a network is given: augmentation and scaling, a whole batch at once.
+"""Augmentation: how training images change at random, as data, and what makes each change.
 
 The random draws of a whole epoch are made on the CPU, one for each image, and sent to the device
-together: a seed gives the same batches on every device, and no step waits for a draw.
+together: a seed gives the same batches on every device, and no step waits for a draw. A new kind is
+one class in here: its settings, and :meth:`Augmentation.made_for`.
+
+Batches are ``[N, channels, height, width]``, uint8 or, once a change needs fractions, float32 in
+units of full brightness.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from alexnet_course.fields import Count, Part, Positive
+
+
+def brightness(images: Tensor) -> Tensor:
+    """uint8 pixels as float32 from 0 to 1; float images as they are."""
+    return images.float() / 255 if images.dtype == torch.uint8 else images
 
 
 def flip(images: Tensor, mirrored: Tensor, upside_down: bool = False) -> Tensor:
@@ -39,10 +51,29 @@ def shift(images: Tensor, pixels: int, offsets: Tensor) -> Tensor:
     return crop(F.pad(images, (pixels,) * 4), *images.shape[2:], offsets)
 
 
-def centre_crop(images: Tensor, size: int) -> Tensor:
-    """The middle ``size`` × ``size`` pixels; what is left over is rounded down above and left."""
-    top, left = ((side - size) // 2 for side in images.shape[2:])
-    return images[:, :, top : top + size, left : left + size]
+def spare_pixels(images: Tensor, side: int) -> int:
+    """By how many pixels the shorter side of ``images`` is longer than ``side``."""
+    shorter = min(images.shape[2:])
+    if shorter < side:
+        raise ValueError(
+            f"a crop cuts {side} pixels out of images of {shorter}; its side must be at most theirs"
+        )
+    return shorter - side
+
+
+def cut_out(images: Tensor, side: int, centres: Tensor, filling: Tensor) -> Tensor:
+    """Paint a square of ``side`` pixels of each image with ``filling`` (``[channels]``).
+
+    ``centres`` (int64 ``[N, 2]``) are the row and column of its middle, of a square of even side
+    those below and right of it; what lies outside the image is lost.
+    """
+    inside = []
+    for axis, size in enumerate(images.shape[2:]):
+        away = torch.arange(size, device=images.device) - centres[:, axis, None] + side // 2
+        inside.append((away >= 0) & (away < side))
+    rows, columns = inside
+    covered = rows[:, None, :, None] & columns[:, None, None, :]
+    return torch.where(covered, filling[:, None, None].to(images.dtype), images)
 
 
 def colour_directions(images: Tensor) -> Tensor:
@@ -66,132 +97,138 @@ def colour_directions(images: Tensor) -> Tensor:
     return (vectors * variances.clamp_min(0).sqrt()).float()
 
 
-@dataclass(frozen=True)
-class Draws:
-    """One epoch's random draws, an entry for each image in the order of training.
-
-    ``mirrored`` and ``upside_down``: bool ``[N]``; ``offsets``: int64 ``[N, 2]`` in pixels, see
-    :func:`crop`, where there is a ``size`` to cut to, else :func:`shift`; ``colours``: float
-    ``[N, 3]``, added to the channels in units of full brightness. ``None`` where a recipe does
-    not ask for it.
-    """
-
-    pixels: int
-    size: int | None
-    mirrored: Tensor | None
-    upside_down: Tensor | None
-    offsets: Tensor | None
-    colours: Tensor | None
-
-    @classmethod
-    def make(
-        cls,
-        count: int,
-        generator: torch.Generator,
-        flips: bool = False,
-        vertical_flips: bool = False,
-        pixels: int = 0,
-        colours: Tensor | None = None,
-        device: torch.device | str = "cpu",
-        size: int | None = None,
-        spare: int = 0,
-        shared: int = 1,
-    ) -> "Draws":
-        """Draw for ``count`` images: flips, each with probability one half, a shift by up to
-        ``pixels`` each way, and a colour: normal draws times ``colours`` (``[3, 3]``, columns).
-
-        With ``size``, places to cut that many pixels out of images with ``spare`` more, in place
-        of shifts. ``shared`` consecutive images have flips and places in common.
-        """
-        groups = -(-count // shared)
-        most = 2 * pixels if size is None else spare
-        mirrored, upside_down = (
-            torch.rand(groups, generator=generator) < 0.5 if wanted else None
-            for wanted in (flips, vertical_flips)
-        )
-        offsets = torch.randint(0, most + 1, (groups, 2), generator=generator) if most else None
-        mirrored, upside_down, offsets = (
-            None if part is None else part.repeat_interleave(shared, 0)[:count]
-            for part in (mirrored, upside_down, offsets)
-        )
-        added = (
-            torch.randn(count, 3, generator=generator) @ colours.T if colours is not None else None
-        )
-        drawn = (
-            None if part is None else part.to(device)
-            for part in (mirrored, upside_down, offsets, added)
-        )
-        return cls(pixels, size, *drawn)
-
-    def augment(self, images: Tensor, which: slice) -> tuple[Tensor, Tensor | None]:
-        """``images`` (uint8), flipped and moved by the draws ``which``, and their colours."""
-        if self.mirrored is not None:
-            images = flip(images, self.mirrored[which])
-        if self.upside_down is not None:
-            images = flip(images, self.upside_down[which], upside_down=True)
-        if self.offsets is not None and self.size is None:
-            images = shift(images, self.pixels, self.offsets[which])
-        elif self.offsets is not None:
-            images = crop(images, self.size, self.size, self.offsets[which])
-        return images, None if self.colours is None else self.colours[which]
+Draw = Callable[[int, torch.Generator], Tensor]
+Change = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Preparation:
-    """Scales uint8 images to what the network gets: ``(pixel / 255 − mean) / std`` by channel.
-
-    ``mean`` and ``std`` are float tensors ``[1, channels, 1, 1]``, in units of full brightness.
-    With ``crop``, larger images are first cut to their middle ``crop`` × ``crop`` pixels; with
-    ``size``, images are at last brought to ``size`` × ``size`` pixels, bilinearly.
+class Augmentation(Part):
+    """What all have in common: ``shared`` images in a row have a draw in common, as 32 have in the
+    released 2012 code.
     """
 
-    mean: Tensor
-    std: Tensor
-    size: int | None = None
-    crop: int | None = None
+    shared: Count = field(default=1, kw_only=True)
 
-    @classmethod
-    def of(
-        cls, scaling: str, images: Tensor, size: int | None = None, crop: int | None = None
-    ) -> "Preparation":
-        """``"minus-one-to-one"``; ``"per-channel"``: mean 0 and deviation 1 over ``images``; or
-        ``"centred"``: pixels from 0 to 255 less their channel's mean, and nothing else (paper §2,
-        where the mean is each pixel's own).
+    def made_for(self, images: Tensor) -> tuple[Draw, Change]:
+        """How to draw and how to change, for a data set with training ``images`` (uint8).
+
+        ``draw(count, generator)`` gives a tensor with a row for each of ``count`` images, and
+        ``change(images, draws)`` a batch, changed by as many of those rows.
         """
-        channels = images.shape[1]
-        if scaling == "minus-one-to-one":
-            half = torch.full((1, channels, 1, 1), 0.5)
-            return cls(half, half, size, crop)
-        if scaling in ("per-channel", "centred"):
-            counts = torch.stack(
-                [images[:, c].flatten().bincount(minlength=256) for c in range(channels)]
-            )
-            shares = counts.double() / counts.sum(1, keepdim=True)
-            levels = torch.arange(256, device=images.device).double() / 255
-            mean = (shares * levels).sum(1, keepdim=True)
-            std = (shares * (levels - mean) ** 2).sum(1).sqrt().clamp_min(1 / 255)
-            if scaling == "centred":
-                std = torch.full_like(std, 1 / 255)
-            mean, std = (x.float().view(1, channels, 1, 1) for x in (mean, std))
-            return cls(mean, std, size, crop)
-        raise ValueError(
-            f"scaling {scaling!r} is unknown; choose 'minus-one-to-one', 'per-channel' or 'centred'"
-        )
+        raise NotImplementedError(f"{type(self).__name__} does not say how images change")
 
-    def to(self, device: torch.device) -> "Preparation":
-        return replace(self, mean=self.mean.to(device), std=self.std.to(device))
 
-    def __call__(self, images: Tensor, colours: Tensor | None = None) -> Tensor:
-        """uint8 ``[N, C, H, W]`` to float32, channels last in memory.
+@dataclass(frozen=True)
+class Flip(Augmentation):
+    """Mirror left to right, every other image (paper §4.1)."""
 
-        ``colours`` (``[N, C]``, in units of full brightness) are added first: see :class:`Draws`.
+    def made_for(self, images: Tensor) -> tuple[Draw, Change]:
+        return _heads_or_tails, flip
+
+
+@dataclass(frozen=True)
+class VerticalFlip(Augmentation):
+    """Turn upside down, every other image: right for satellite images, wrong for faces."""
+
+    def made_for(self, images: Tensor) -> tuple[Draw, Change]:
+        return _heads_or_tails, lambda batch, turned: flip(batch, turned, upside_down=True)
+
+
+def _heads_or_tails(count: int, generator: torch.Generator) -> Tensor:
+    return torch.rand(count, generator=generator) < 0.5
+
+
+@dataclass(frozen=True)
+class Shift(Augmentation):
+    """Move by up to ``pixels`` each way, over a black border: see :func:`shift`."""
+
+    pixels: Count
+
+    def made_for(self, images: Tensor) -> tuple[Draw, Change]:
+        return _places(2 * self.pixels), lambda batch, at: shift(batch, self.pixels, at)
+
+
+@dataclass(frozen=True)
+class Crop(Augmentation):
+    """Cut ``side`` × ``side`` pixels out, at a random place (paper §4.1).
+
+    Images to be measured with keep their size, unless the recipe's preparation has
+    :class:`~alexnet_course.data.preparation.CentreCrop`.
+    """
+
+    side: Count
+
+    def made_for(self, images: Tensor) -> tuple[Draw, Change]:
+        spare = spare_pixels(images, self.side)
+        return _places(spare), lambda batch, at: crop(batch, self.side, self.side, at)
+
+
+def _places(most: int) -> Draw:
+    """Rows and columns from 0 to ``most``."""
+    return lambda count, generator: torch.randint(0, most + 1, (count, 2), generator=generator)
+
+
+@dataclass(frozen=True)
+class Cutout(Augmentation):
+    """Paint a square of ``side`` pixels in the images' mean colour; its middle lies anywhere in
+    the image (DeVries & Taylor 2017).
+    """
+
+    side: Count
+
+    def made_for(self, images: Tensor) -> tuple[Draw, Change]:
+        sizes = torch.tensor(images.shape[2:])
+        mean = images.transpose(0, 1).flatten(1).double().mean(1)
+
+        def draw(count: int, generator: torch.Generator) -> Tensor:
+            return (torch.rand(count, 2, generator=generator) * sizes).long()
+
+        def change(batch: Tensor, centres: Tensor) -> Tensor:
+            colour = mean.round() if batch.dtype == torch.uint8 else mean / 255
+            return cut_out(batch, self.side, centres, colour.to(batch.device))
+
+        return draw, change
+
+
+@dataclass(frozen=True)
+class Colour(Augmentation):
+    """Add to all pixels of an image one colour: along each of :func:`colour_directions`, a normal
+    draw of ``deviation`` (paper §4.1: 0.1).
+    """
+
+    deviation: Positive
+
+    def made_for(self, images: Tensor) -> tuple[Draw, Change]:
+        directions = self.deviation * colour_directions(images)
+
+        def draw(count: int, generator: torch.Generator) -> Tensor:
+            return torch.randn(count, 3, generator=generator) @ directions.T
+
+        return draw, lambda batch, added: brightness(batch) + added[:, :, None, None]
+
+
+class Augmenter:
+    """Makes the changes that ``parts`` name, one after another, epoch by epoch; ``images`` (uint8)
+    are those of the training set, for their size and colours.
+    """
+
+    def __init__(self, parts: Sequence[Augmentation], images: Tensor) -> None:
+        self.parts = [(part.shared, *part.made_for(images)) for part in parts]
+
+    def epoch(
+        self, count: int, generator: torch.Generator, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor, slice], Tensor]:
+        """Draw for ``count`` images, in the order of training. Gives ``change(batch, which)``,
+        where ``which`` says which of them are in the batch.
         """
-        if self.crop is not None:
-            images = centre_crop(images, self.crop)
-        brightness = images.float() / 255
-        if colours is not None:
-            brightness = brightness + colours[:, :, None, None]
-        scaled = (brightness - self.mean) / self.std
-        if self.size is not None:
-            scaled = F.interpolate(scaled, size=(self.size, self.size), mode="bilinear")
-        return scaled.contiguous(memory_format=torch.channels_last)
+        drawn = [
+            (change, draw(-(-count // n), generator).repeat_interleave(n, 0)[:count].to(device))
+            for n, draw, change in self.parts
+        ]
+
+        def augment(batch: Tensor, which: slice) -> Tensor:
+            for change, draws in drawn:
+                batch = change(batch, draws[which])
+            return batch
+
+        return augment

@@ -1,0 +1,125 @@
+"""Preparation: what is done to every image before a network sees it, in training and after.
+
+A new kind is one class in here: its settings, and :meth:`Preparing.made_for`; a scaling has
+:meth:`Scaling.mean_and_deviation` instead. Batches are ``[N, channels, height, width]``.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from alexnet_course.data.augmentation import brightness, spare_pixels
+from alexnet_course.fields import Count, Part
+
+
+@dataclass(frozen=True)
+class Preparing(Part):
+    """One step on the way from stored pixels to a network's input."""
+
+    def made_for(self, images: Tensor, device: torch.device) -> Callable[[Tensor], Tensor]:
+        """What it does to a batch on ``device``; ``images`` (uint8) are those to learn from."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it does")
+
+
+def centre_crop(images: Tensor, side: int) -> Tensor:
+    """The middle ``side`` × ``side`` pixels; what is left over is rounded down above and left."""
+    top, left = ((size - side) // 2 for size in images.shape[2:])
+    return images[:, :, top : top + side, left : left + side]
+
+
+@dataclass(frozen=True)
+class CentreCrop(Preparing):
+    """The middle ``side`` × ``side`` pixels of larger images; images of that size as they are."""
+
+    side: Count
+
+    def made_for(self, images: Tensor, device: torch.device) -> Callable[[Tensor], Tensor]:
+        spare_pixels(images, self.side)
+        return lambda batch: centre_crop(batch, self.side)
+
+
+@dataclass(frozen=True)
+class Resize(Preparing):
+    """Bring images to ``size`` × ``size`` pixels, bilinearly."""
+
+    size: Count
+
+    def made_for(self, images: Tensor, device: torch.device) -> Callable[[Tensor], Tensor]:
+        sides = (self.size, self.size)
+        return lambda batch: F.interpolate(brightness(batch), size=sides, mode="bilinear")
+
+
+@dataclass(frozen=True)
+class Scaling(Preparing):
+    """``(pixel / 255 − mean) / deviation``, channel by channel."""
+
+    def mean_and_deviation(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+        """What to subtract and what to divide by, given those of the images to learn from: float64
+        ``[channels]``, in units of full brightness.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say how it scales")
+
+    def made_for(self, images: Tensor, device: torch.device) -> Callable[[Tensor], Tensor]:
+        mean, deviation = (
+            x.float().view(1, -1, 1, 1).to(device)
+            for x in self.mean_and_deviation(*mean_and_deviation(images))
+        )
+        return lambda batch: (brightness(batch) - mean) / deviation
+
+
+def mean_and_deviation(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each channel of ``images`` (uint8): float64 ``[channels]``, full brightness being 1."""
+    channels = images.transpose(0, 1).flatten(1)
+    counts = torch.stack([channel.bincount(minlength=256) for channel in channels])
+    shares = counts.double() / counts.sum(1, keepdim=True)
+    levels = torch.arange(256, device=images.device).double() / 255
+    mean = (shares * levels).sum(1, keepdim=True)
+    return mean.flatten(), (shares * (levels - mean) ** 2).sum(1).sqrt()
+
+
+@dataclass(frozen=True)
+class MinusOneToOne(Scaling):
+    """From −1 for black to 1 for white."""
+
+    def mean_and_deviation(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.full_like(mean, 0.5), torch.full_like(mean, 0.5)
+
+
+@dataclass(frozen=True)
+class PerChannel(Scaling):
+    """Mean 0 and deviation 1 over the images to learn from; a channel that is all alike, 0."""
+
+    def mean_and_deviation(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+        return mean, deviation.clamp_min(1 / 255)
+
+
+@dataclass(frozen=True)
+class Centred(Scaling):
+    """Pixels from 0 to 255 less their channel's mean, and nothing else (paper §2, where the mean is
+    each pixel's own).
+    """
+
+    def mean_and_deviation(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+        return mean, torch.full_like(mean, 1 / 255)
+
+
+class Preparation:
+    """The steps ``parts`` one after another, as one function of a batch.
+
+    ``images`` (uint8) are those to learn from, for their mean and deviation. A batch on ``device``,
+    uint8 or float32 in units of full brightness, becomes float32, channels last in memory.
+    """
+
+    def __init__(
+        self, parts: Sequence[Preparing], images: Tensor, device: torch.device | str = "cpu"
+    ) -> None:
+        self.parts, self.device = tuple(parts), torch.device(device)
+        self.steps = [part.made_for(images, self.device) for part in parts]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        for step in self.steps:
+            images = step(images)
+        return brightness(images).contiguous(memory_format=torch.channels_last)

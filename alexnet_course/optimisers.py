@@ -1,0 +1,145 @@
+"""Optimisers: what a step does with the gradients, as data, and PyTorch's optimiser for each.
+
+A new one is one class in here: its settings, and :meth:`Optimiser.made_for`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from alexnet_course.fields import NotNegative, Part, Positive, Share
+
+Named = list[tuple[str, nn.Parameter]]
+
+
+@dataclass(frozen=True)
+class Optimiser(Part):
+    """What all have in common; ``learning_rate`` is the highest of the schedule.
+
+    ``weight_decays`` are exceptions from ``weight_decay``, keyed by layer name; a name that no
+    layer has is an error when training begins. Biases learn at ``bias_rate`` times the rate of the
+    weights, and have no weight decay where ``bias_decay`` is false (in the released 2012 code: 2,
+    and none).
+    """
+
+    learning_rate: Positive
+    weight_decay: NotNegative = field(default=0.0, kw_only=True)
+    weight_decays: Mapping[str, NotNegative] | None = field(default=None, kw_only=True)
+    bias_rate: Positive = field(default=1.0, kw_only=True)
+    bias_decay: bool = field(default=True, kw_only=True)
+
+    def made_for(self, named: Named, fused: bool | None = None) -> list[torch.optim.Optimizer]:
+        """PyTorch's optimisers of ``named`` parameters; each group's ``initial_lr`` is the highest
+        rate that it gets. ``fused`` changes all weights in one pass, which CPUs and CUDA can.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say which optimiser it makes")
+
+    def groups(self, named: Named) -> list[dict[str, Any]]:
+        """Parameter groups as ``torch.optim`` takes them, one for each rate and weight decay."""
+        decays = self.weight_decays or {}
+        layers = dict.fromkeys(name.rpartition(".")[0] for name, _ in named)
+        if unmatched := decays.keys() - layers.keys():
+            raise ValueError(
+                f"weight_decays are given for {', '.join(sorted(unmatched))}, but the network has "
+                f"weights in {', '.join(layers)}"
+            )
+        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+        for name, parameter in named:
+            layer, _, what = name.rpartition(".")
+            times, decay = 1, decays.get(layer, self.weight_decay)
+            if what == "bias":
+                times, decay = self.bias_rate, decay if self.bias_decay else 0.0
+            groups.setdefault((times * self.learning_rate, decay), []).append(parameter)
+        return [
+            {"params": parameters, "lr": rate, "initial_lr": rate, "weight_decay": decay}
+            for (rate, decay), parameters in groups.items()
+        ]
+
+
+@dataclass(frozen=True)
+class SGD(Optimiser):
+    """Stochastic gradient descent; with ``momentum``, as in paper §5, or Nesterov's variant."""
+
+    momentum: Share = 0.0
+    nesterov: bool = False
+
+    def at_odds(self) -> list[str]:
+        wrong = self.nesterov and self.momentum == 0
+        return [f"nesterov needs momentum, which is {self.momentum}"] if wrong else []
+
+    def made_for(self, named: Named, fused: bool | None = None) -> list[torch.optim.Optimizer]:
+        options = {"momentum": self.momentum, "nesterov": self.nesterov}
+        return [torch.optim.SGD(self.groups(named), **options, fused=fused)]
+
+
+@dataclass(frozen=True)
+class Adam(Optimiser):
+    """Kingma & Ba 2015. ``weight_decay`` is added to the gradients, as an L2 penalty would be."""
+
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.Adam
+
+    def made_for(self, named: Named, fused: bool | None = None) -> list[torch.optim.Optimizer]:
+        options = {"betas": (self.beta1, self.beta2), "fused": fused}
+        return [self.kind(self.groups(named), **options)]
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam that takes ``weight_decay`` from the weights themselves (Loshchilov & Hutter 2019)."""
+
+    kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.AdamW
+
+
+@dataclass(frozen=True)
+class Muon(Optimiser):
+    """Momentum whose step is made orthogonal, matrix by matrix (Jordan et al. 2024).
+
+    It moves the kernels of convolutions, each layer's as one matrix: a row for each kernel, and
+    all of its weights, over channels and places, side by side. ``others`` moves the rest. Among
+    that are the fully connected layers: a step of theirs would take hundreds of times the
+    arithmetic, since it multiplies matrices of 4,096 × 4,096 fifteen times.
+    """
+
+    others: Optimiser
+    momentum: Share = 0.95
+    nesterov: bool = True
+
+    def at_odds(self) -> list[str]:
+        if self.bias_rate == 1 and self.bias_decay:
+            return []
+        return ["it moves no biases; give bias_rate and bias_decay to its others"]
+
+    def made_for(self, named: Named, fused: bool | None = None) -> list[torch.optim.Optimizer]:
+        kernels = [(name, p) for name, p in named if p.ndim == 4 and p.requires_grad]
+        if not kernels:
+            raise ValueError("Muon moves the kernels of convolutions, and the network has none")
+        moved = {name for name, _ in kernels}
+        rest = [(name, p) for name, p in named if name not in moved]
+        groups = [g | {"params": [*map(_as_matrix, g["params"])]} for g in self.groups(kernels)]
+        own = torch.optim.Muon(groups, momentum=self.momentum, nesterov=self.nesterov)
+        return [own, *self.others.made_for(rest, fused)]
+
+
+def _as_matrix(kernels: nn.Parameter) -> nn.Parameter:
+    """The same memory as a matrix, to which each gradient of ``kernels`` is handed on.
+
+    A matrix made orthogonal does not depend on the order of its columns, so that is memory's own.
+    """
+
+    def rows(tensor: Tensor) -> Tensor:
+        return tensor.detach().permute(0, 2, 3, 1).flatten(1)
+
+    matrix = nn.Parameter(rows(kernels))
+    if matrix.data_ptr() != kernels.data_ptr() and kernels.numel():
+        raise ValueError("Muon needs kernels in channels-last order: network.to(memory_format=…)")
+
+    def hand_on(_: Tensor) -> None:
+        matrix.grad, kernels.grad = rows(kernels.grad), None
+
+    kernels.register_post_accumulate_grad_hook(hand_on)
+    return matrix
