@@ -64,8 +64,8 @@ def differences(arm: Arm, base: Arm) -> list[str]:
     """
 
     def settings(new: Any, old: Any) -> list[str]:
-        before = vars(old) if type(new) is type(old) else {}
-        return [type(new).__name__] * (not before) + [
+        before = vars(old) if (alike := type(new) is type(old)) else {}
+        return [type(new).__name__] * (not alike) + [
             f"{key}={value}"
             for key, value in vars(new).items()
             if key not in (*told, "name", "source") and (key, value) not in before.items()

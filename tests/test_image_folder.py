@@ -16,7 +16,7 @@ from PIL import Image
 
 from alexnet_course.architectures import Architecture
 from alexnet_course.data import DataError, Preparation, image_folder
-from alexnet_course.data.augmentation import Flip
+from alexnet_course.data.augmentation import Colour, Flip, Shift
 from alexnet_course.data.preparation import PerChannel, mean_and_deviation
 from alexnet_course.layers import Conv, Dropout, Flatten, Linear, Pool, ReLU
 from alexnet_course.network import build
@@ -349,9 +349,7 @@ RECIPE = Recipe(
     batch_size=5,
     optimiser=SGD(0.01, momentum=0.9),
     preparation=(PerChannel(),),
-    augmentation=(Flip(),),
-    shift=2,
-    colour=0.1,
+    augmentation=(Flip(), Shift(2), Colour(0.1)),
 )
 
 

@@ -241,8 +241,10 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 import alexnet_course.data
 from alexnet_course import marathon, training
 from alexnet_course.experiments import EXPERIMENTS, Arm, Experiment
+from alexnet_course.data.preparation import MinusOneToOne
 from alexnet_course.optimisers import SGD
 from alexnet_course.recipes import Recipe
+from alexnet_course.schedules import Constant
 from conftest import TINY, make_data
 
 data, evaluate, folder = replace(make_data(), name="CIFAR-10"), training.evaluate, Path(sys.argv[1])

@@ -105,15 +105,11 @@ def steps(arm):
 
 def rates(arm, accuracies):
     """The rate of each epoch's last step."""
-    recipe, a = arm.recipe, steps(arm)
+    recipe, of_epoch = arm.recipe, steps(arm)
+    highest, whole = recipe.optimiser.learning_rate, recipe.epochs * of_epoch
     return [
-        recipe.schedule.rate(
-            recipe.optimiser.learning_rate,
-            epoch * a - 1,
-            recipe.epochs * a,
-            accuracies[: epoch - 1],
-        )
-        for epoch in range(1, len(accuracies) + 1)
+        recipe.schedule.rate(highest, (done + 1) * of_epoch - 1, whole, accuracies[:done])
+        for done in range(len(accuracies))
     ]
 
 
