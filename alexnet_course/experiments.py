@@ -63,13 +63,8 @@ def differences(arm: Arm, base: Arm) -> list[str]:
     (``"pool1 kernel=2"``), optimiser, schedule and recipe (``"learning_rate=0.05"``).
     """
 
-    def settings(new: Any, old: Any) -> list[str]:
-        before = vars(old) if (alike := type(new) is type(old)) else {}
-        return [type(new).__name__] * (not alike) + [
-            f"{key}={value}"
-            for key, value in vars(new).items()
-            if key not in (*told, "name", "source") and (key, value) not in before.items()
-        ]
+    def changed(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
+        return [f"{k}={v}" for k, v in new.items() if k != "name" and (k not in old or old[k] != v)]
 
     def steps(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
         found = [f"{name} left out" for name in theirs if name not in ours]
@@ -77,17 +72,24 @@ def differences(arm: Arm, base: Arm) -> list[str]:
         both, in_base = [n for n in ours if n in theirs], [n for n in theirs if n in ours]
         if both != in_base:
             found.append(f"in the order {', '.join(a for a, b in zip(both, in_base) if a != b)}")
-        return found + [f"{n} {x}" for n in both for x in settings(ours[n], theirs[n])]
+        for name in both:
+            new, old = ours[name], theirs[name]
+            kind = [] if type(new) is type(old) else [type(new).__name__]
+            found += [f"{name} {change}" for change in kind + changed(vars(new), vars(old))]
+        return found
 
-    def by_kind(recipe: Recipe) -> dict[str, Any]:
+    def named_steps(recipe: Recipe) -> dict[str, Any]:
         return {type(x).__name__: x for x in (*recipe.preparation, *recipe.augmentation)}
 
-    told = ("optimiser", "schedule", "preparation", "augmentation")
-    found = steps(*({x.name: x for x in one.architecture.layers} for one in (arm, base)))
-    found += steps(by_kind(arm.recipe), by_kind(base.recipe)) + settings(arm.recipe, base.recipe)
-    for part in ("optimiser", "schedule"):
-        found += settings(getattr(arm.recipe, part), getattr(base.recipe, part))
-    return found
+    def rest(recipe: Recipe) -> dict[str, Any]:
+        told = ("preparation", "augmentation")
+        return {key: value for key, value in recipe.settings().items() if key not in told}
+
+    return [
+        *steps(*({x.name: x for x in one.architecture.layers} for one in (arm, base))),
+        *steps(named_steps(arm.recipe), named_steps(base.recipe)),
+        *changed(rest(arm.recipe), rest(base.recipe)),
+    ]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ holds]``: what is expected, to print, and a function that tells whether a value 
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
@@ -107,6 +107,25 @@ def shown(value: Any) -> str:
     """``repr(value)`` on one line, cut where it is long."""
     text = " ".join(repr(value).split())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def brief(value: Any) -> Any:
+    """A :class:`Part`, or several, as short code that would make it, without what is as usual:
+    ``"SGD(0.1, momentum=0.9)"``; anything else as it is.
+    """
+    if isinstance(value, tuple):
+        return ", ".join(str(brief(item)) for item in value)
+    if not isinstance(value, Part):
+        return value
+    first, named = [], []
+    for field in fields(value):
+        item = getattr(value, field.name)
+        usual = field.default if field.default_factory is MISSING else field.default_factory()
+        if usual is MISSING:
+            first.append(str(brief(item)) if isinstance(item, Part) else repr(item))
+        elif item != usual:
+            named.append(f"{field.name}={item!r}")
+    return f"{type(value).__name__}({', '.join(first + named)})"
 
 
 def _words(hint: Any) -> str:

@@ -18,7 +18,7 @@ from alexnet_course.data.preparation import (
     Resize,
     Scaling,
 )
-from alexnet_course.fields import Count, NotNegative, Part, Share, settle, shown
+from alexnet_course.fields import Count, NotNegative, Part, Share, brief, settle, shown
 from alexnet_course.optimisers import SGD, Adam, Optimiser
 from alexnet_course.schedules import Constant, OneCycle, Schedule
 
@@ -73,10 +73,16 @@ class Recipe:
 
     def _at_odds(self) -> list[str]:
         """In sentences, which settings do not go together."""
-        scalings = [repr(part) for part in self.preparation if isinstance(part, Scaling)]
+        scalings = [brief(part) for part in self.preparation if isinstance(part, Scaling)]
         if len(scalings) < 2:
             return []
         return [f"preparation scales more than once: {', '.join(scalings)}; keep one"]
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting by its name, in one table with the optimiser's; its steps as short code."""
+        own = {key: brief(value) for key, value in vars(self).items()}
+        own |= {"optimiser": type(self.optimiser).__name__, **vars(self.optimiser)}
+        return {key: value for key, value in own.items() if key not in ("name", "source")}
 
     def with_optimiser(self, **changes: Any) -> "Recipe":
         """Change settings of the optimiser: ``with_optimiser(learning_rate=0.03)``."""

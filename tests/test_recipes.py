@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from alexnet_course.config import digest
 from alexnet_course.data.augmentation import Colour, Crop, Flip, Shift
 from alexnet_course.data.preparation import Centred, MinusOneToOne, PerChannel, Resize, Scaling
+from alexnet_course.fields import brief
 from alexnet_course.optimisers import SGD, Adam, AdamW, Muon
-from alexnet_course.recipes import FirstWeights, Recipe
+from alexnet_course.recipes import HE, FirstWeights, Recipe
 from alexnet_course.schedules import Constant, Cosine, OneCycle, Plateau, Schedule, Steps
 
 PLAIN = Recipe("plain", epochs=2, batch_size=4, optimiser=SGD(0.1))
@@ -98,6 +99,22 @@ def test_a_recipe_is_changed_by_its_parts():
     assert recipe.without(Shift, Scaling) == replace(
         recipe, augmentation=(Flip(),), preparation=(Resize(9),)
     )
+
+
+def test_settings_are_one_table_and_steps_short_code():
+    recipe = replace(PLAIN, augmentation=(Flip(shared=4), Crop(28)), first_weights=HE)
+    found = recipe.with_optimiser(momentum=0.5).settings()
+    assert {"name", "source"}.isdisjoint(found) and found["epochs"] == 2
+    assert (found["optimiser"], found["learning_rate"], found["momentum"]) == ("SGD", 0.1, 0.5)
+    assert found["schedule"] == "Constant()" and found["preparation"] == "MinusOneToOne()"
+    assert found["augmentation"] == "Flip(shared=4), Crop(28)"
+    assert found["first_weights"] == "FirstWeights('he')"
+    for part in (
+        Muon(0.1, SGD(1), momentum=0.5),
+        Steps((0.5,), 0.3),
+        FirstWeights(1, stds={"a": 2}),
+    ):
+        assert eval(brief(part)) == part
 
 
 def rates(schedule, steps=100, highest=0.1):

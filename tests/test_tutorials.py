@@ -109,9 +109,7 @@ def test_what_the_published_loop_cannot_do_is_refused(pixels):
     with pytest.raises(ValueError, match=r"keep their rates; OneCycle\(warmup=0.25\) changes it"):
         next(published_steps(cycle, split, CPU))
     recipe = replace(chosen.recipe, augmentation=(Cutout(8),))
-    with pytest.raises(
-        TypeError, match=r"no transform of torchvision .* Cutout\(.*side=8"
-    ):
+    with pytest.raises(TypeError, match=r"no transform of torchvision .* Cutout\(.*side=8"):
         by_torchvision(recipe, split.images)
 
 

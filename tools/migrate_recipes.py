@@ -83,7 +83,7 @@ def migrate(path: Path) -> bool:
     """Rewrite the manifest at ``path``, if it is a flat one; tells whether it was."""
     manifest = json.loads(path.read_text())
     old = manifest.get("config")
-    if old is None or "optimiser" in old["recipe"] and isinstance(old["recipe"]["optimiser"], dict):
+    if old is None or "learning_rate" not in old["recipe"]:
         return False
     new = old | {"recipe": in_parts(old["recipe"])}
     if digest(old) != manifest["config_digest"] or flat(new["recipe"]) != old["recipe"]:
