@@ -125,7 +125,7 @@ def _choices(name: str, recipes: Mapping[str, Recipe]) -> dict[str, Arm]:
     }
 
 
-def _short(base: Recipe, rate: float | None = None, *left_out: type, **changes: Any) -> Recipe:
+def _tuned(base: Recipe, rate: float | None = None, *left_out: type, **changes: Any) -> Recipe:
     """``base`` at another rate, without some steps, and with other changes."""
     recipe = replace(base.without(*left_out), **changes)
     return recipe.with_optimiser(learning_rate=rate) if rate else recipe
@@ -355,7 +355,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             "Which learning rate suits two-conv with momentum and a one-cycle schedule?",
             _choices(
                 "two-conv",
-                {f"rate-{rate:g}": _short(_THREE_EPOCHS, rate) for rate in (0.025, 0.05, 0.1)},
+                {f"rate-{rate:g}": _tuned(_THREE_EPOCHS, rate) for rate in (0.025, 0.05, 0.1)},
             ),
             seeds=(0,),
         ),
@@ -365,24 +365,24 @@ EXPERIMENTS: dict[str, Experiment] = {
             _choices(
                 "two-conv",
                 {
-                    "he": _short(_THREE_EPOCHS, first_weights=HE),
-                    "he-batch-64": _short(_THREE_EPOCHS, first_weights=HE, batch_size=64),
-                    "he-shift-2": _short(
+                    "he": _tuned(_THREE_EPOCHS, first_weights=HE),
+                    "he-batch-64": _tuned(_THREE_EPOCHS, first_weights=HE, batch_size=64),
+                    "he-shift-2": _tuned(
                         _THREE_EPOCHS, first_weights=HE, augmentation=(Flip(), Shift(2))
                     ),
-                    "he-no-shift": _short(_THREE_EPOCHS, None, Shift, first_weights=HE),
-                    "he-rate-0.02": _short(_THREE_EPOCHS, 0.02, first_weights=HE),
-                    "he-rate-0.01": _short(_THREE_EPOCHS, 0.01, first_weights=HE),
-                    "no-shift": _short(_THREE_EPOCHS, None, Shift),
-                    "batch-64-rate-0.025": _short(_THREE_EPOCHS, 0.025, batch_size=64),
-                    "batch-64-rate-0.025-no-shift": _short(
+                    "he-no-shift": _tuned(_THREE_EPOCHS, None, Shift, first_weights=HE),
+                    "he-rate-0.02": _tuned(_THREE_EPOCHS, 0.02, first_weights=HE),
+                    "he-rate-0.01": _tuned(_THREE_EPOCHS, 0.01, first_weights=HE),
+                    "no-shift": _tuned(_THREE_EPOCHS, None, Shift),
+                    "batch-64-rate-0.025": _tuned(_THREE_EPOCHS, 0.025, batch_size=64),
+                    "batch-64-rate-0.025-no-shift": _tuned(
                         _THREE_EPOCHS, 0.025, Shift, batch_size=64
                     ),
-                    "batch-64-rate-0.03-no-shift-early-peak": _short(
+                    "batch-64-rate-0.03-no-shift-early-peak": _tuned(
                         _THREE_EPOCHS, 0.03, Shift, batch_size=64, schedule=OneCycle(warmup=0.15)
                     ),
                     **{
-                        f"adam-{rate:g}-no-shift": _short(
+                        f"adam-{rate:g}-no-shift": _tuned(
                             _THREE_EPOCHS, None, Shift, optimiser=Adam(rate)
                         )
                         for rate in (0.001, 0.002)
@@ -405,7 +405,7 @@ EXPERIMENTS: dict[str, Experiment] = {
                 for name, arm in _choices(
                     "two-conv",
                     {
-                        arm: _short(_TWO_CONV, 0.01, Shift, batch_size=32, schedule=schedule)
+                        arm: _tuned(_TWO_CONV, 0.01, Shift, batch_size=32, schedule=schedule)
                         for arm, schedule in {
                             "constant": Constant(),
                             "plateau": Plateau(patience=2),
@@ -558,9 +558,9 @@ EXPERIMENTS: dict[str, Experiment] = {
                 "adam-augmented",
                 {
                     "he-rate-0.02": _ONE_EPOCH,
-                    "he-rate-0.05": _short(_ONE_EPOCH, 0.05),
-                    "rate-0.05": _short(_ONE_EPOCH, 0.05, first_weights=None),
-                    "rate-0.1": _short(_ONE_EPOCH, 0.1, first_weights=None),
+                    "he-rate-0.05": _tuned(_ONE_EPOCH, 0.05),
+                    "rate-0.05": _tuned(_ONE_EPOCH, 0.05, first_weights=None),
+                    "rate-0.1": _tuned(_ONE_EPOCH, 0.1, first_weights=None),
                 },
             ),
             seeds=(0,),
@@ -600,9 +600,9 @@ EXPERIMENTS: dict[str, Experiment] = {
             {
                 name: replace(_mended_faces(recipe), measured_on="validation")
                 for name, recipe in {
-                    "he-rate-0.0005": _short(_TWO_EPOCHS, 0.0005, optimiser=_TWO_CONV.optimiser),
+                    "he-rate-0.0005": _tuned(_TWO_EPOCHS, 0.0005, optimiser=_TWO_CONV.optimiser),
                     "he-adam-0.0001": _TWO_EPOCHS,
-                    "adam-0.0001": _short(_TWO_EPOCHS, first_weights=None),
+                    "adam-0.0001": _tuned(_TWO_EPOCHS, first_weights=None),
                 }.items()
             },
             seeds=(0,),

@@ -1,7 +1,7 @@
 """The training loop against loops written by hand, and what makes two runs the same."""
 
 import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import matplotlib.pyplot as plt
@@ -13,13 +13,23 @@ import torch.nn.functional as F
 from torch import nn
 
 from alexnet_course import training
+from alexnet_course.config import digest
 from alexnet_course.data import Preparation, Split
-from alexnet_course.data.augmentation import Colour, Crop, Cutout, Flip, Shift, VerticalFlip
-from alexnet_course.data.preparation import CentreCrop, MinusOneToOne, PerChannel, Resize
+from alexnet_course.data.augmentation import (
+    Augmentation,
+    Colour,
+    Crop,
+    Cutout,
+    Flip,
+    Shift,
+    VerticalFlip,
+    brightness,
+)
+from alexnet_course.data.preparation import CentreCrop, MinusOneToOne, PerChannel, Resize, Scaling
 from alexnet_course.network import build
 from alexnet_course.optimisers import SGD, Adam, AdamW, Muon, Optimiser
 from alexnet_course.recipes import Recipe
-from alexnet_course.schedules import Cosine, OneCycle, Plateau
+from alexnet_course.schedules import Cosine, OneCycle, Plateau, Schedule
 from alexnet_course.training import (
     Trainer,
     TrainingDiverged,
@@ -383,6 +393,68 @@ def test_a_plateau_follows_the_validation_accuracies(train, tiny_data):
 def test_a_plateau_never_looks_at_test_images(train):
     with pytest.raises(ValueError, match=r"these are test images: pass data.for_choosing"):
         train(replace(STILL, schedule=Plateau()))
+
+
+@dataclass(frozen=True)
+class Darken(Augmentation):
+    """Multiply all of an image by a draw from ``least`` to 1."""
+
+    least: float
+
+    def made_for(self, images):
+        def draw(count, generator):
+            return self.least + (1 - self.least) * torch.rand(count, generator=generator)
+
+        return draw, lambda batch, factors: brightness(batch) * factors[:, None, None, None]
+
+
+@dataclass(frozen=True)
+class Inverted(Scaling):
+    """From 1 for black to −1 for white."""
+
+    def mean_and_deviation(self, mean, deviation):
+        return torch.full_like(mean, 0.5), torch.full_like(mean, -0.5)
+
+
+@dataclass(frozen=True)
+class Rprop(Optimiser):
+    def made_for(self, named, fused=None):
+        return [torch.optim.Rprop(self.groups(named))]
+
+
+@dataclass(frozen=True)
+class Halving(Schedule):
+    def rate(self, highest, step, steps, accuracies=()):
+        return highest / 2**step
+
+
+def test_a_new_part_is_one_class(train, steady, tiny_data):
+    """Parts that the course does not have, in one recipe, against a loop written out."""
+    recipe = replace(
+        WHOLE,
+        optimiser=Rprop(0.002),
+        schedule=Halving(),
+        preparation=(Inverted(),),
+        augmentation=(Darken(0.25),),
+    )
+    plain = copy.deepcopy(steady)
+    history = train(recipe, network=steady)
+    assert history.frame["learning_rate"].tolist() == [0.002, 0.001, 0.0005, 0.00025]
+    images, labels = tiny_data.train.images / 255, tiny_data.train.labels
+    optimiser = torch.optim.Rprop(plain.parameters(), lr=0.002)
+    for row in history.rows:
+        generator = torch.Generator().manual_seed(row["epoch"])  # that of seed 0
+        order = torch.randperm(30, generator=generator)
+        factors = 0.25 + 0.75 * torch.rand(30, generator=generator)
+        dark = images[order] * factors[:, None, None, None]
+        loss = F.cross_entropy(plain(1 - 2 * dark), labels[order])
+        assert row["train_loss"] == pytest.approx(loss.item(), rel=1e-4)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    for name in ("Rprop", "Halving", "Inverted", "Darken(0.25)"):
+        assert name in str(recipe.settings())
+    assert digest(recipe) != digest(replace(recipe, augmentation=(Darken(0.5),)))
 
 
 def test_the_tiny_network_learns(train):
