@@ -8,6 +8,7 @@ import json
 import math
 from dataclasses import fields, replace
 from fractions import Fraction
+from inspect import isabstract
 
 import numpy as np
 import pytest
@@ -27,8 +28,10 @@ from alexnet_course.layers import (
     Layer,
     Linear,
     LocallyConnected,
+    Parallel,
     Pool,
     ReLU,
+    Residual,
     SpecError,
 )
 from alexnet_course.recipes import FirstWeights, Recipe
@@ -52,6 +55,8 @@ EXAMPLES = [
     LRN("x"),
     ReLU("x"),
     BatchNorm("x"),
+    Residual("x", (ReLU("a"),), (ReLU("b"),)),
+    Parallel("x", ((ReLU("a"),), (ReLU("b"),))),
     Activation("x", "tanh"),
     Dropout("x"),
     Flatten("x"),
@@ -85,7 +90,8 @@ def kinds():
     found = [Layer]
     for kind in found:
         found += [sub for sub in kind.__subclasses__() if sub.__module__ == Layer.__module__]
-    return {*found, Architecture, FirstWeights, Recipe, Arm, Experiment}
+    specs = {kind for kind in found if not isabstract(kind)}
+    return {*specs, Architecture, FirstWeights, Recipe, Arm, Experiment}
 
 
 def test_every_kind_of_setting_has_an_example():
