@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from alexnet_course.architectures import ARCHITECTURES, Architecture
-from alexnet_course.arithmetic import layer_table, receptive_rows
+from alexnet_course.arithmetic import layer_table, receptive_rows, trace
 from alexnet_course.layers import (
     AdaptivePool,
     Conv,
@@ -22,6 +22,7 @@ from alexnet_course.layers import (
     SpecError,
 )
 from alexnet_course.network import build
+from nested import Nested
 
 ALL = pytest.mark.parametrize("network", ARCHITECTURES.values(), ids=ARCHITECTURES.keys())
 
@@ -413,6 +414,36 @@ def test_random_small_networks_see_where_gradients_arrive(side, windows, roundin
     except SpecError:
         assume(False)
     assert_rows_match_gradients(network)
+
+
+def test_random_nested_networks_see_where_gradients_arrive():
+    """50 of convolutions and poolings, as small as they are: what each row of each layer sees."""
+    checked = 0
+    for seed in range(50):
+        network = Nested(seed, only_windows=True).architecture
+        try:
+            list(trace(network))
+        except SpecError:
+            continue
+        assert_rows_match_gradients(network)
+        checked += 1
+    assert checked > 35
+
+
+def test_random_nested_receptive_fields_are_the_extents_of_gradients():
+    """30 of them on an image that is wide enough for a field not to be clipped."""
+    checked = 0
+    for seed in range(30):
+        network = Nested(seed, only_windows=True).architecture
+        channels, height, _ = network.input_shape
+        wide = network.with_input(channels, height, 600)
+        try:
+            list(trace(wide))
+        except SpecError:
+            continue
+        assert_fields_match_gradients(wide)
+        checked += 1
+    assert checked > 20
 
 
 @pytest.mark.parametrize(
