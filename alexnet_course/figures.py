@@ -167,14 +167,16 @@ def plot_shares(architecture: Architecture, columns: dict[str, str]) -> Figure:
     table = layer_table(architecture)
     table = table[table["kind"].isin(LEARNED)]
     height = max(3.2, 0.9 + 0.22 * len(table))
-    figure, axes = plt.subplots(1, len(columns), figsize=(WIDTH, height), sharey=True)
-    for axis, (column, label) in zip(axes, columns.items(), strict=True):
+    figure, axes = plt.subplots(
+        1, len(columns), figsize=(WIDTH, height), sharey=True, squeeze=False
+    )
+    for axis, (column, label) in zip(axes[0], columns.items(), strict=True):
         share = 100 * table[column].astype(float) / table[column].sum()
         bars = axis.barh(table["name"], share, color=[KIND_COLOURS[k] for k in table["kind"]])
         axis.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)
         axis.set(xlabel=f"share of {label} (%)", xlim=(0, max(share) * 1.22))
         axis.grid(axis="y", visible=False)
-    axes[0].invert_yaxis()
+    axes[0, 0].invert_yaxis()
     return figure
 
 
@@ -308,10 +310,12 @@ def _block(axis: Axes, row: _Row, size: Size, x: float, top: float) -> None:
     axis.add_patch(Rectangle((x - width / 2, top - height), width, height, facecolor=colour))
 
 
-def _write(axis: Axes, text: str, x: float, middle: float, width: float) -> None:
-    """``text`` in a block, if the block is wide enough."""
-    if width > 1.2 * LETTER * len(text):
-        axis.text(x, middle, text, size=9, **CENTRED)
+def _write(axis: Axes, row: _Row, size: Size, x: float, top: float) -> None:
+    """How many maps a block has, or how a composite joins its parts, where the block has room."""
+    width, height = size(row)
+    text = JOINTS.get(row.kind, row.kind) if row.parts else str(row.shape[0])
+    if row.kind != "pool" and width > 1.2 * LETTER * len(text):
+        axis.text(x, top - height / 2, text, size=9, **CENTRED)
 
 
 def _inside(axis: Axes, row: _Row, size: Size, x: float, starts: list[Point]) -> float:
@@ -348,11 +352,8 @@ def _run(axis: Axes, part: list[_Row], size: Size, x: float, starts: list[Point]
             for start in starts:
                 _arrow(axis, start, (x, top))
         _block(axis, row, size, x, top)
-        width, height = size(row)
-        text = JOINTS[row.kind] if row.parts else str(row.shape[0])
-        if row.kind != "pool":
-            _write(axis, text, x, top - height / 2, width)
-        below = top - height - CAPTION
+        _write(axis, row, size, x, top)
+        below = top - size(row)[1] - CAPTION
         axis.text(x, below + 0.04, row.name, ha="center", va="baseline", size=8.5)
         starts = [(x, below)]
     return starts[0]
@@ -377,7 +378,7 @@ def draw_network(architecture: Architecture) -> Figure:
     gaps = {"input": 0.0, "pool": 0.06}
     sources, bottom = [0.0], 0.0
     for row in rows:
-        width, height = size(row)
+        height = size(row)[1]
         top = bottom - gaps.get(row.kind, GAP)
         if row.parts:
             top = _inside(axis, row, size, 0, [(source, bottom) for source in sources])
@@ -393,7 +394,7 @@ def draw_network(architecture: Architecture) -> Figure:
             if learned and row.towers > 1:
                 axis.text(x, middle, row.shape[0] // row.towers, size=10, **CENTRED)
             if row.parts:
-                _write(axis, JOINTS[row.kind], x, middle, width)
+                _write(axis, row, size, x, top)
         axis.text(left, middle, row.name, va="center_baseline", size=12)
         axis.text(right, middle, shape_text(row.shape), ha="right", va="center_baseline")
         sources, bottom = middles, top - height
