@@ -26,24 +26,32 @@ FIELDS = ["receptive_field", "receptive_stride", "largest_seen"]
 COLUMNS = ["name", "kind", "output_shape", *SUMS, *FIELDS]
 
 
-class Signal(NamedTuple):
-    """What one layer hands to the next: its shape, how far each value sees, what lies behind it.
+class Field(NamedTuple):
+    """The receptive field of the values of a layer, in input pixels, not clipped at the border.
 
-    ``field`` is the side, in input pixels, of the square that one value can see, not clipped at
-    the image's border; ``stride`` is how far that square moves between neighbouring values;
-    ``start`` is the pixel at which the first of them begins, below 0 over padding. ``rows`` has
-    what there is to see: for each row of values the first and last row of the image, ``None`` over
-    padding alone. All are ``None`` from an adaptive pooling or the flatten on; the first three
-    also where branches of several strides have met. ``learned`` tells whether parameters stand
-    between the image and here.
+    ``side`` is that of the square that one value can see, ``stride`` how far the square moves
+    between neighbouring values, and ``start`` the pixel at which the first of them begins, below 0
+    over padding.
+    """
+
+    side: int
+    stride: int
+    start: int
+
+
+class Signal(NamedTuple):
+    """What one layer hands to the next: its shape, and what lies behind it.
+
+    ``learned`` tells whether parameters stand between the image and here. ``rows`` has what there
+    is to see: for each row of values the first and the last row of the image, ``None`` over padding
+    alone. ``field`` and ``rows`` are ``None`` from an adaptive pooling or the flatten on, and
+    ``field`` also where branches of several strides have met.
     """
 
     shape: Shape
-    field: int | None
-    stride: int | None
-    start: int | None
-    rows: list[Rows] | None
     learned: bool
+    field: Field | None
+    rows: list[Rows] | None
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,8 @@ def trace(architecture: Architecture) -> Iterator[Step]:
         )
     shape = architecture.input_shape
     rows: list[Rows] = [(row, row) for row in range(shape[1])]
-    yield from _walk(architecture.layers, Signal(shape, 1, 1, 0, rows, learned=False))
+    image = Signal(shape, learned=False, field=Field(1, 1, 0), rows=rows)
+    yield from _walk(architecture.layers, image)
 
 
 def _walk(layers: Part, signal: Signal, inside: str = "") -> Generator[Step, None, Signal]:
@@ -107,29 +116,30 @@ def _through(layer: Layer, shape: Shape, signal: Signal) -> Signal:
     """
     learned = signal.learned or any(layer.parameter_counts(signal.shape))
     if layer.window is None or signal.rows is None:
-        return Signal(shape, None, None, None, None, learned)
+        return Signal(shape, learned, None, None)
     kernel, step, padding = layer.window
     starts = (i * step - padding for i in range(shape[1]))
     rows = [_hull(signal.rows[max(0, at) : max(0, at + kernel)]) for at in starts]
     if signal.field is None:
-        return Signal(shape, None, None, None, rows, learned)
-    start = signal.start - padding * signal.stride
-    field = signal.field + (kernel - 1) * signal.stride
-    return Signal(shape, field, signal.stride * step, start, rows, learned)
+        return Signal(shape, learned, None, rows)
+    side, stride, start = signal.field
+    field = Field(side + (kernel - 1) * stride, stride * step, start - padding * stride)
+    return Signal(shape, learned, field, rows)
 
 
 def _joined(shape: Shape, ends: list[Signal]) -> Signal:
     """What comes of the ``ends`` of a composite's parts: each output sees what any of them saw."""
     learned = any(end.learned for end in ends)
-    rows = None
-    if all(end.rows is not None for end in ends):
-        rows = [_hull(each) for each in zip(*(end.rows for end in ends), strict=True)]
-    strides = {end.stride for end in ends}
-    if None in strides or len(strides) > 1:
-        return Signal(shape, None, None, None, rows, learned)
-    start = min(end.start for end in ends)
-    field = max(end.start + end.field for end in ends) - start
-    return Signal(shape, field, *strides, start, rows, learned)
+    rows = [end.rows for end in ends if end.rows is not None]
+    if len(rows) < len(ends):
+        return Signal(shape, learned, None, None)
+    seen = [_hull(each) for each in zip(*rows, strict=True)]
+    fields = [end.field for end in ends if end.field is not None]
+    if len(fields) < len(ends) or len({field.stride for field in fields}) > 1:
+        return Signal(shape, learned, None, seen)
+    start = min(field.start for field in fields)
+    end = max(field.start + field.side for field in fields)
+    return Signal(shape, learned, Field(end - start, fields[0].stride, start), seen)
 
 
 def _hull(rows: Iterable[Rows]) -> Rows:
@@ -156,9 +166,11 @@ def receptive_rows(architecture: Architecture, name: str) -> pd.DataFrame:
         step.layer.fail("receptive fields end at the first adaptive pooling or flatten")
     table = []
     for i, row in enumerate(made.rows):
-        first = None if made.field is None else made.start + i * made.stride
-        last = None if first is None else first + made.field - 1
-        table.append((first, last, *(row or (None, None)), _height(row)))
+        ends: tuple[int | None, int | None] = (None, None)
+        if made.field:
+            first = made.field.start + i * made.field.stride
+            ends = first, first + made.field.side - 1
+        table.append((*ends, *(row or (None, None)), _height(row)))
     columns = ["first", "last", "first_seen", "last_seen", "seen"]
     return pd.DataFrame(table, columns=columns, dtype="Int64").rename_axis("position")
 
@@ -175,7 +187,7 @@ def layer_table(architecture: Architecture) -> pd.DataFrame:
     out; ``neurons`` the same for learned layers only (conv, local, linear: the paper's count, its
     Figure 2); ``multiply_adds`` those of learned layers, positions over padding included;
     ``activation_bytes`` the outputs as float32; the receptive columns are explained in
-    :class:`Signal`, where they are not clipped; ``largest_seen`` is the most rows of the image that
+    :class:`Field`; ``largest_seen`` is the most rows of the image that
     any output sees (:func:`receptive_rows`). These three are empty where they have no meaning.
     """
     rows = []
@@ -194,8 +206,8 @@ def layer_table(architecture: Architecture) -> pd.DataFrame:
                 "parameters": weights + biases,
                 "multiply_adds": layer.multiply_adds(step.input_shape),
                 "activation_bytes": values * FLOAT32_BYTES,
-                "receptive_field": made.field,
-                "receptive_stride": made.stride,
+                "receptive_field": made.field and made.field.side,
+                "receptive_stride": made.field and made.field.stride,
                 "largest_seen": None if made.rows is None else max(map(_height, made.rows)),
             }
         )

@@ -7,7 +7,7 @@ value of the cell's last line.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -282,7 +282,12 @@ def _block_size(rows: list[_Row]) -> Size:
     return size
 
 
-CENTRED = {"ha": "center", "va": "center_baseline", "weight": "bold", "color": "white"}
+CENTRED: dict[str, Any] = {
+    "ha": "center",
+    "va": "center_baseline",
+    "weight": "bold",
+    "color": "white",
+}
 JOINTS = {"residual": "+", "parallel": "concat"}
 GAP, FAN, BETWEEN, CAPTION = 0.28, 0.42, 0.14, 0.18  # inches: over a block, beside it, under it
 LETTER = 0.075  # inches that a letter of a caption is wide; a bold one is wider by a fifth
@@ -392,7 +397,7 @@ def draw_network(architecture: Architecture) -> Figure:
                 for source in reads:
                     _arrow(axis, (source, bottom), (x, top), GREY if source == x else RED)
             if learned and row.towers > 1:
-                axis.text(x, middle, row.shape[0] // row.towers, size=10, **CENTRED)
+                axis.text(x, middle, str(row.shape[0] // row.towers), size=10, **CENTRED)
             if row.parts:
                 _write(axis, row, size, x, top)
         axis.text(left, middle, row.name, va="center_baseline", size=12)

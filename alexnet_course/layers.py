@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NoReturn
 
 from alexnet_course.fields import Count, CountOrZero, NotNegative, Positive, Share, settle, shown
 
@@ -95,7 +95,7 @@ class Layer:
         """The same layer with other layers inside."""
         return self
 
-    def fail(self, message: str) -> None:
+    def fail(self, message: str) -> NoReturn:
         raise SpecError(f"layer {self.name!r} ({type(self).__name__}): {message}")
 
     def require_maps(self, shape: Shape) -> None:

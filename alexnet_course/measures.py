@@ -4,6 +4,7 @@ An arm of an experiment names those it wants; the numbers go into the run's mani
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +34,7 @@ FLAT: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
 }
 
 
-Note = Callable[[str, nn.Module, Tensor, Tensor], None]
+Note = Callable[[str, Any, Tensor, Tensor], None]  # name, module, input, output
 
 
 @torch.no_grad()
@@ -44,8 +45,8 @@ def _watch(
     kinds: tuple[type[nn.Module], ...],
     note: Note,
 ) -> None:
-    """Call ``note`` with the dotted name, the module, its input and its output, for each module of
-    ``kinds``, batch after batch in evaluation mode.
+    """Call ``note`` for each module of ``kinds``, by its dotted name, batch after batch in
+    evaluation mode.
     """
 
     def hook(name: str) -> Callable[..., None]:
@@ -103,7 +104,7 @@ def response_norms(
     """
     by_image: dict[str, list[Tensor]] = {}
 
-    def note(name: str, module: nn.Module, x: Tensor, _: Tensor) -> None:
+    def note(name: str, module: LocalResponseNorm, x: Tensor, _: Tensor) -> None:
         added = module.added(x).flatten(1)
         above = 100 * (added > module.k / 10).float()
         by_image.setdefault(f"{name}-mean", []).append(added.mean(1))

@@ -398,7 +398,7 @@ def _made(architecture: Architecture, first_weights: FirstWeights | None) -> Net
         )
     _require_all_known(network, [*drawn, *(s.name for s in steps if s.layer.kind in BEGUN)])
     for name, step in drawn.items():
-        module = network.get_submodule(name)
+        module: Any = network.get_submodule(name)
         std = first_weights.stds.get(name, first_weights.std)
         if std == "he":
             inputs = step.layer.multiply_adds(step.input_shape) // math.prod(step.output_shape)

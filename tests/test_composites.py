@@ -13,7 +13,13 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from alexnet_course.architectures import ARCHITECTURES, Architecture
-from alexnet_course.arithmetic import layer_table, receptive_rows, trace, training_operations
+from alexnet_course.arithmetic import (
+    Field,
+    layer_table,
+    receptive_rows,
+    trace,
+    training_operations,
+)
 from alexnet_course.config import digest, plain
 from alexnet_course.data import Preparation, Split
 from alexnet_course.layers import (
@@ -574,11 +580,10 @@ def test_an_inception_block_sees_what_its_widest_branch_sees():
 
 
 def test_fields_of_branches_begin_where_the_first_does():
-    """One looks at three pixels to the left, the other at one: five in all, from −3 on."""
+    """One sees 7 pixels from −3 on, the other its own pixel: 7 from −3 on."""
     left = (Conv("a", 1, kernel=3, padding=3), Pool("cut", kernel=5, stride=1))
     network = Architecture("aside", (1, 9, 9), (Parallel("p", (left, ())),))
-    step = list(trace(network))[-1].made
-    assert (step.start, step.field, step.stride) == (-3, 7, 1)
+    assert list(trace(network))[-1].made.field == Field(side=7, stride=1, start=-3)
 
 
 def test_branches_of_several_strides_have_rows_but_no_field():
