@@ -22,6 +22,7 @@ from alexnet_course.arithmetic import (
 )
 from alexnet_course.config import digest, plain
 from alexnet_course.data import Preparation, Split
+from alexnet_course.identity import structure
 from alexnet_course.layers import (
     LRN,
     Activation,
@@ -610,3 +611,17 @@ def test_a_branch_that_sees_everything_ends_the_fields_of_its_composite():
     assert table.loc[["r", "c"], columns].isna().all(axis=None)
     with pytest.raises(SpecError, match="receptive fields end at"):
         receptive_rows(network, "r")
+
+
+def test_the_digest_of_a_module_tells_how_its_parts_are_wired():
+    """The same layers, in a row, side by side and added."""
+    one, two = ReLU("one"), Conv("two", 2, kernel=1)
+    blocks = [
+        Parallel("b", ((one, two), ())),
+        Parallel("b", ((one,), (two,))),
+        Residual("b", (one, two)),
+        Residual("b", (one,), (two,)),
+    ]
+    made = [build(Architecture("wired", (2, 3, 3), (block,))) for block in blocks]
+    assert len({structure(network) for network in made}) == 4
+    assert structure(made[0]) == structure(build(made[0].architecture))
