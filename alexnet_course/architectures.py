@@ -4,7 +4,9 @@ Tutorials are known by short names (``two-conv``, ``image-folder``, …); the bo
 references says what each is.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from typing import Annotated, Any
 
 from alexnet_course.config import look_up
@@ -13,23 +15,30 @@ from alexnet_course.layers import (
     LRN,
     Activation,
     AdaptivePool,
+    BatchNorm,
     Conv,
     Dropout,
     Flatten,
     Layer,
     Linear,
     LocallyConnected,
+    Parallel,
+    Part,
     Pool,
     ReLU,
+    Residual,
     SpecError,
 )
+
+Change = Callable[[str, Layer], tuple[Layer, ...]]  # takes a layer's dotted name, and the layer
 
 
 @dataclass(frozen=True)
 class Architecture:
     """A network as data: its input's shape ``(channels, height, width)`` and its layers in order.
 
-    The editing methods return new architectures and leave this one as it is.
+    The editing methods return new architectures and leave this one as it is. They reach the layers
+    inside composites too, by dotted name (``"block1.conv1"``) and by kind.
     """
 
     name: str
@@ -46,12 +55,16 @@ class Architecture:
         if wrong := settle(self):
             raise SpecError(f"architecture {shown(self.name)}: {'; '.join(wrong)}")
 
+    def named_layers(self) -> Iterator[tuple[str, Layer]]:
+        """Each layer with its dotted name; those inside a composite come before it."""
+        return _named(self.layers)
+
     def layer(self, name: str) -> Layer:
-        """The layer called ``name``."""
-        for layer in self.layers:
-            if layer.name == name:
+        """The layer called ``name``, such as ``"conv1"``, or ``"block1.conv1"`` in ``block1``."""
+        for found, layer in self.named_layers():
+            if found == name:
                 return layer
-        names = ", ".join(layer.name for layer in self.layers)
+        names = ", ".join(found for found, _ in self.named_layers())
         raise SpecError(f"{self.name!r} has no layer {name!r}; its layers are {names}")
 
     def replace(self, name: str, **changes: Any) -> "Architecture":
@@ -67,21 +80,19 @@ class Architecture:
 
     def without(self, *what: str) -> "Architecture":
         """Leave out layers, by name (``"conv4"``) or all of a kind (``"lrn"``, ``"dropout"``)."""
+        known = {word for name, layer in self.named_layers() for word in (name, layer.kind)}
         for word in what:
-            if not any(word in (layer.name, layer.kind) for layer in self.layers):
-                known = sorted({x.name for x in self.layers} | {x.kind for x in self.layers})
+            if word not in known:
                 raise SpecError(
-                    f"{self.name!r} has no layer or kind {word!r}; it has {', '.join(known)}"
+                    f"{self.name!r} has no layer or kind {word!r}; it has "
+                    f"{', '.join(sorted(known))}"
                 )
-        return self._with([x for x in self.layers if x.name not in what and x.kind not in what])
+        return self._with(lambda name, x: () if name in what or x.kind in what else (x,))
 
     def with_pooling(self, kernel: int, stride: int) -> "Architecture":
         """Give every sliding pooling layer this window and stride."""
         return self._with(
-            [
-                replace(x, kernel=kernel, stride=stride) if isinstance(x, Pool) else x
-                for x in self.layers
-            ]
+            lambda _, x: (replace(x, kernel=kernel, stride=stride) if isinstance(x, Pool) else x,)
         )
 
     def with_activation(self, function: str) -> "Architecture":
@@ -92,22 +103,23 @@ class Architecture:
         made = Activation("activation", function)
         word = made.function.replace("-", "_")
         return self._with(
-            [
-                replace(made, name=x.name.replace("relu", word)) if isinstance(x, ReLU) else x
-                for x in self.layers
-            ]
+            lambda _, x: (
+                replace(made, name=x.name.replace("relu", word)) if isinstance(x, ReLU) else x,
+            )
         )
 
     def with_layer(self, name: str, layer: Layer) -> "Architecture":
         """Put ``layer`` in the place of the one called ``name``."""
-        old = self.layer(name)
-        return self._with([layer if x is old else x for x in self.layers])
+        self.layer(name)
+        return self._with(lambda found, x: (layer if found == name else x,))
 
     def swapped(self, one: str, other: str) -> "Architecture":
         """Let two layers change places: ``swapped("relu1", "lrn1")``."""
-        first, second = self.layer(one), self.layer(other)
-        turned = {first: second, second: first}
-        return self._with([turned.get(x, x) for x in self.layers])
+        turned = {one: self.layer(other), other: self.layer(one)}
+        for outer, inner in ((one, other), (other, one)):
+            if inner.startswith(f"{outer}."):
+                raise SpecError(f"{inner!r} is inside {outer!r}, so the two can't change places")
+        return self._with(lambda name, x: (turned.get(name, x),))
 
     def with_input(self, *shape: int) -> "Architecture":
         """The same layers on another input: ``with_input(3, 224, 224)``."""
@@ -115,17 +127,35 @@ class Architecture:
 
     def with_classes(self, classes: int) -> "Architecture":
         """The same network with another number of outputs in its last linear layer."""
-        linear = [x for x in self.layers if isinstance(x, Linear)]
+        linear = [name for name, x in self.named_layers() if isinstance(x, Linear)]
         if not linear:
             raise SpecError(f"{self.name!r} has no linear layer whose outputs could be classes")
-        return self.replace(linear[-1].name, out_features=classes)
+        return self.replace(linear[-1], out_features=classes)
 
     def renamed(self, name: str) -> "Architecture":
         """The same network under another name."""
         return replace(self, name=name)
 
-    def _with(self, layers: list[Layer]) -> "Architecture":
-        return replace(self, layers=tuple(layers))
+    def _with(self, change: Change) -> "Architecture":
+        return replace(self, layers=_changed(self.layers, change))
+
+
+def _named(layers: Part, inside: str = "") -> Iterator[tuple[str, Layer]]:
+    for layer in layers:
+        for part in layer.parts:
+            yield from _named(part, f"{inside}{layer.name}.")
+        yield f"{inside}{layer.name}", layer
+
+
+def _changed(layers: Part, change: Change, inside: str = "") -> Part:
+    """``layers`` with what ``change`` gives in the place of each, also within composites."""
+    return tuple(
+        new.with_parts(
+            tuple(_changed(part, change, f"{inside}{layer.name}.") for part in new.parts)
+        )
+        for layer in layers
+        for new in change(f"{inside}{layer.name}", layer)
+    )
 
 
 def _paper_layers(
@@ -374,74 +404,189 @@ def _conv_local(name: str, maps: int, norm: LRN | None, note: str) -> Architectu
     )
 
 
-ARCHITECTURES: dict[str, Architecture] = {
-    a.name: a
-    for a in (
-        ALEXNET_2012,
-        _code_2012(),
-        Architecture(
-            "alexnet-2012-half",
-            (3, 227, 227),
-            _paper_layers((48, 128, 192, 192, 256), groups=1),
-            source="Krizhevsky et al. 2012, §3.2, footnote; the released code's config 145-half",
-            note="Half the kernels on one GPU, but conv5 keeps all 256, so fc6 stays as large.",
+def _two_towers() -> Architecture:
+    """The paper's network with a layer for each tower where it has groups."""
+    halves = _paper_layers((48, 128, 192, 192, 128), groups=1)
+    names = [layer.name for layer in halves]
+    meeting, end = names.index("conv3"), names.index("flatten")
+
+    def tower(side: str, layers: Part) -> Part:
+        return tuple(replace(layer, name=f"{layer.name}_{side}") for layer in layers)
+
+    def towers(name: str, layers: Part) -> Parallel:
+        return Parallel(name, (tower("left", layers), tower("right", layers)))
+
+    return Architecture(
+        "two-towers",
+        ALEXNET_2012.input_shape,
+        (
+            towers("towers2", halves[:meeting]),
+            towers("towers5", halves[meeting:end]),
+            *halves[end:],
         ),
-        _single_tower(
-            "single-tower",
-            source="tutorials upscaled-227 and image-folder",
-            note="Both towers joined: every conv layer sees all maps; no LRN.",
-        ),
-        TORCHVISION,
-        _image_folder(),
-        TWO_CONV,
-        THREE_CONV,
-        _conv_local(
-            "conv-local-13",
-            32,
-            None,
-            "For pieces of 24 pixels. Layers 3 and 4 are locally connected: like conv layers, but "
-            "every position has kernels and biases of its own. The file calls fc5 fc10.",
-        ),
-        _conv_local(
-            "conv-local-11",
-            64,
-            LRN("norm", size=9, alpha=0.001 / 9, k=1),  # the code divides the file's scale by size
-            "The same with LRN after pool1 and before pool2, and 64 for 32 maps in local3. Its "
-            "norms are over nine maps, with constants of their own.",
-        ),
-        FOUR_CONV,
-        Architecture(
-            "five-conv-32",
-            (3, 32, 32),
-            (
-                *_plain_body(Conv("conv1", 64, kernel=5, padding=2), (192, 384, 256, 256)),
-                *_dropout_first_head(10),
+        source=ALEXNET_2012.source,
+        note="alexnet-2012 with layers of its own for each tower, as Fig. 2 draws them; no groups.",
+    )
+
+
+def _normed_conv(number: str, maps: int, kernel: int, stride: int = 1, **norm: Any) -> Part:
+    """A convolution without biases, of padding ``kernel // 2``, and its batch norm."""
+    conv = Conv(f"conv{number}", maps, kernel, stride, padding=kernel // 2, bias=False)
+    return conv, BatchNorm(f"norm{number}", **norm)
+
+
+def _residual_block(name: str, maps: int, stride: int) -> Part:
+    """Two convolutions of 3×3; with a stride, the shortcut is a convolution of 1×1."""
+    branch = (*_normed_conv("1", maps, 3, stride), ReLU("relu1"), *_normed_conv("2", maps, 3))
+    shortcut = _normed_conv("0", maps, 1, stride) if stride > 1 else ()
+    return Residual(name, branch, shortcut), ReLU(f"relu_{name}")
+
+
+def _resnet18() -> Architecture:
+    blocks = [(64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1)]
+    return Architecture(
+        "resnet18",
+        (3, 224, 224),
+        (
+            *_normed_conv("1", 64, 7, stride=2),
+            ReLU("relu1"),
+            Pool("pool1", kernel=3, stride=2, padding=1),
+            *chain.from_iterable(
+                _residual_block(f"block{number}", *block) for number, block in enumerate(blocks, 1)
             ),
-            source="tutorial five-conv-32",
-            note="The torchvision variant's widths on CIFAR-10's 32×32 images.",
+            AdaptivePool("avgpool", 1),
+            Flatten("flatten"),
+            Linear("fc", 1000),
         ),
-        Architecture(
-            "adam-augmented",
-            (3, 32, 32),
-            (
-                *_plain_body(Conv("conv1", 48, kernel=5, padding=2), (128, 192, 192, 128)),
-                Flatten("flatten"),
-                Linear("fc6", 1024),
-                ReLU("relu6"),
-                Dropout("dropout6"),
-                Linear("fc7", 1024),
-                ReLU("relu7"),
-                Dropout("dropout7"),
-                Linear("fc8", 10),
-            ),
-            source="tutorial adam-augmented",
-            note=(
-                "The source says that it narrowed the net for 32×32 and leaves the widths open. "
-                "Chosen here: the maps of one of the paper's towers, and 1,024 in fc6 and fc7."
-            ),
+        source="torchvision.models.resnet18, after He et al. 2016, Table 1",
+        note="Eight blocks of two conv layers, each block's output added to what it received.",
+    )
+
+
+def _unit(number: str, maps: int, kernel: int, stride: int = 1) -> Part:
+    return *_normed_conv(number, maps, kernel, stride, epsilon=0.001), ReLU(f"relu{number}")
+
+
+def _inception(
+    name: str, one: int, three: tuple[int, int], five: tuple[int, int], pooled: int
+) -> Parallel:
+    """Windows of 1×1; 3×3; 5×5, made 3×3; and a pooling: the last three with a 1×1 to be narrow."""
+    return Parallel(
+        name,
+        (
+            _unit("1", one, 1),
+            (*_unit("2a", three[0], 1), *_unit("2b", three[1], 3)),
+            (*_unit("3a", five[0], 1), *_unit("3b", five[1], 3)),
+            (Pool("pool4", 3, stride=1, padding=1, rounding="ceil"), *_unit("4", pooled, 1)),
         ),
     )
-}
+
+
+def _googlenet() -> Architecture:
+    def pool(number: int, kernel: int) -> Pool:
+        return Pool(f"pool{number}", kernel, stride=2, rounding="ceil")
+
+    return Architecture(
+        "googlenet",
+        (3, 224, 224),
+        (
+            *_unit("1", 64, 7, stride=2),
+            pool(1, 3),
+            *_unit("2a", 64, 1),
+            *_unit("2b", 192, 3),
+            pool(2, 3),
+            _inception("inception3a", 64, (96, 128), (16, 32), 32),
+            _inception("inception3b", 128, (128, 192), (32, 96), 64),
+            pool(3, 3),
+            _inception("inception4a", 192, (96, 208), (16, 48), 64),
+            _inception("inception4b", 160, (112, 224), (24, 64), 64),
+            _inception("inception4c", 128, (128, 256), (24, 64), 64),
+            _inception("inception4d", 112, (144, 288), (32, 64), 64),
+            _inception("inception4e", 256, (160, 320), (32, 128), 128),
+            pool(4, 2),
+            _inception("inception5a", 256, (160, 320), (32, 128), 128),
+            _inception("inception5b", 384, (192, 384), (48, 128), 128),
+            AdaptivePool("avgpool", 1),
+            Flatten("flatten"),
+            Dropout("dropout", 0.2),
+            Linear("fc", 1000),
+        ),
+        source="torchvision.models.googlenet without auxiliary heads, after Szegedy et al. 2015",
+        note=(
+            "As torchvision has it: batch norm, which the paper does without, and windows of 3×3 "
+            "where the paper has 5×5."
+        ),
+    )
+
+
+ALEXNETS = (
+    ALEXNET_2012,
+    _code_2012(),
+    Architecture(
+        "alexnet-2012-half",
+        (3, 227, 227),
+        _paper_layers((48, 128, 192, 192, 256), groups=1),
+        source="Krizhevsky et al. 2012, §3.2, footnote; the released code's config 145-half",
+        note="Half the kernels on one GPU, but conv5 keeps all 256, so fc6 stays as large.",
+    ),
+    _single_tower(
+        "single-tower",
+        source="tutorials upscaled-227 and image-folder",
+        note="Both towers joined: every conv layer sees all maps; no LRN.",
+    ),
+    TORCHVISION,
+    _image_folder(),
+    TWO_CONV,
+    THREE_CONV,
+    _conv_local(
+        "conv-local-13",
+        32,
+        None,
+        "For pieces of 24 pixels. Layers 3 and 4 are locally connected: like conv layers, but "
+        "every position has kernels and biases of its own. The file calls fc5 fc10.",
+    ),
+    _conv_local(
+        "conv-local-11",
+        64,
+        LRN("norm", size=9, alpha=0.001 / 9, k=1),  # the code divides the file's scale by size
+        "The same with LRN after pool1 and before pool2, and 64 for 32 maps in local3. Its "
+        "norms are over nine maps, with constants of their own.",
+    ),
+    FOUR_CONV,
+    Architecture(
+        "five-conv-32",
+        (3, 32, 32),
+        (
+            *_plain_body(Conv("conv1", 64, kernel=5, padding=2), (192, 384, 256, 256)),
+            *_dropout_first_head(10),
+        ),
+        source="tutorial five-conv-32",
+        note="The torchvision variant's widths on CIFAR-10's 32×32 images.",
+    ),
+    Architecture(
+        "adam-augmented",
+        (3, 32, 32),
+        (
+            *_plain_body(Conv("conv1", 48, kernel=5, padding=2), (128, 192, 192, 128)),
+            Flatten("flatten"),
+            Linear("fc6", 1024),
+            ReLU("relu6"),
+            Dropout("dropout6"),
+            Linear("fc7", 1024),
+            ReLU("relu7"),
+            Dropout("dropout7"),
+            Linear("fc8", 10),
+        ),
+        source="tutorial adam-augmented",
+        note=(
+            "The source says that it narrowed the net for 32×32 and leaves the widths open. "
+            "Chosen here: the maps of one of the paper's towers, and 1,024 in fc6 and fc7."
+        ),
+    ),
+)
+COMPOSED = (_two_towers(), _resnet18(), _googlenet())  # with layers made of layers
+
+ARCHITECTURES: dict[str, Architecture] = {a.name: a for a in (*ALEXNETS, *COMPOSED)}
 
 
 def architecture(name: str) -> Architecture:

@@ -62,34 +62,41 @@ def differences(arm: Arm, base: Arm) -> list[str]:
     are left out, put in or in another order (``"Flip put in"``), and settings of ``arm``'s layers
     (``"pool1 kernel=2"``), optimiser, schedule and recipe (``"learning_rate=0.05"``).
     """
-
-    def changed(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
-        return [f"{k}={v}" for k, v in new.items() if k != "name" and (k not in old or old[k] != v)]
-
-    def steps(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-        found = [f"{name} left out" for name in theirs if name not in ours]
-        found += [f"{name} put in" for name in ours if name not in theirs]
-        both, in_base = [n for n in ours if n in theirs], [n for n in theirs if n in ours]
-        if both != in_base:
-            found.append(f"in the order {', '.join(a for a, b in zip(both, in_base) if a != b)}")
-        for name in both:
-            new, old = ours[name], theirs[name]
-            kind = [] if type(new) is type(old) else [type(new).__name__]
-            found += [f"{name} {change}" for change in kind + changed(vars(new), vars(old))]
-        return found
-
-    def named_steps(recipe: Recipe) -> dict[str, Any]:
-        return {type(x).__name__: x for x in (*recipe.preparation, *recipe.augmentation)}
-
-    def rest(recipe: Recipe) -> dict[str, Any]:
-        told = ("preparation", "augmentation")
-        return {key: value for key, value in recipe.settings().items() if key not in told}
-
-    return [
-        *steps(*({x.name: x for x in one.architecture.layers} for one in (arm, base))),
-        *steps(named_steps(arm.recipe), named_steps(base.recipe)),
-        *changed(rest(arm.recipe), rest(base.recipe)),
+    arms = (arm, base)
+    steps = ("preparation", "augmentation")
+    settings = [
+        {key: value for key, value in one.recipe.settings().items() if key not in steps}
+        for one in arms
     ]
+    return [
+        *_changed_steps(*(dict(one.architecture.named_layers()) for one in arms)),
+        *_changed_steps(
+            *(
+                {type(step).__name__: step for part in steps for step in getattr(one.recipe, part)}
+                for one in arms
+            )
+        ),
+        *_changed(*settings),
+    ]
+
+
+def _changed(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[str]:
+    return [f"{k}={v}" for k, v in new.items() if k != "name" and (k not in old or old[k] != v)]
+
+
+def _changed_steps(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    found = [f"{name} left out" for name in theirs if name not in ours]
+    found += [f"{name} put in" for name in ours if name not in theirs]
+    both, in_base = [n for n in ours if n in theirs], [n for n in theirs if n in ours]
+    if both != in_base:
+        found.append(f"in the order {', '.join(a for a, b in zip(both, in_base) if a != b)}")
+    for name in both:
+        new, old = ours[name], theirs[name]
+        changes = [] if type(new) is type(old) else [type(new).__name__]
+        if not getattr(new, "parts", ()):  # what stands inside is told of by its own name
+            changes += _changed(vars(new), vars(old))
+        found += [f"{name} {change}" for change in changes]
+    return found
 
 
 @dataclass(frozen=True)

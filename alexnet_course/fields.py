@@ -31,7 +31,7 @@ _WORDS = {
 }
 
 
-class Part:
+class Spec:
     """A frozen dataclass whose fields are checked against their annotations when it is made."""
 
     def __post_init__(self) -> None:
@@ -110,19 +110,19 @@ def shown(value: Any) -> str:
 
 
 def brief(value: Any) -> Any:
-    """A :class:`Part`, or several, as short code that would make it, without what is as usual:
+    """A :class:`Spec`, or several, as short code that would make it, without what is as usual:
     ``"SGD(0.1, momentum=0.9)"``; anything else as it is.
     """
     if isinstance(value, tuple):
         return ", ".join(str(brief(item)) for item in value)
-    if not isinstance(value, Part):
+    if not isinstance(value, Spec):
         return value
     first, named = [], []
     for field in fields(value):
         item = getattr(value, field.name)
         usual = field.default if field.default_factory is MISSING else field.default_factory()
         if usual is MISSING:
-            first.append(str(brief(item)) if isinstance(item, Part) else repr(item))
+            first.append(str(brief(item)) if isinstance(item, Spec) else repr(item))
         elif item != usual:
             named.append(f"{field.name}={item!r}")
     return f"{type(value).__name__}({', '.join(first + named)})"

@@ -4,12 +4,14 @@ Each function gives a matplotlib figure and closes it, so that a notebook shows 
 value of the cell's last line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -22,6 +24,7 @@ from alexnet_course.layers import (
     Conv,
     Linear,
     LocallyConnected,
+    Part,
     Pool,
     Shape,
     window_positions,
@@ -163,14 +166,17 @@ def plot_shares(architecture: Architecture, columns: dict[str, str]) -> Figure:
     """Each learned layer's share of some counts; ``columns`` maps a column to its label."""
     table = layer_table(architecture)
     table = table[table["kind"].isin(LEARNED)]
-    figure, axes = plt.subplots(1, len(columns), figsize=(WIDTH, 3.2), sharey=True)
-    for axis, (column, label) in zip(axes, columns.items(), strict=True):
+    height = max(3.2, 0.9 + 0.22 * len(table))
+    figure, axes = plt.subplots(
+        1, len(columns), figsize=(WIDTH, height), sharey=True, squeeze=False
+    )
+    for axis, (column, label) in zip(axes[0], columns.items(), strict=True):
         share = 100 * table[column].astype(float) / table[column].sum()
         bars = axis.barh(table["name"], share, color=[KIND_COLOURS[k] for k in table["kind"]])
         axis.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)
         axis.set(xlabel=f"share of {label} (%)", xlim=(0, max(share) * 1.22))
         axis.grid(axis="y", visible=False)
-    axes[0].invert_yaxis()
+    axes[0, 0].invert_yaxis()
     return figure
 
 
@@ -221,38 +227,141 @@ class _Row(NamedTuple):
     shape: Shape
     towers: int
     joins: bool
+    parts: "tuple[list[_Row], ...]" = ()
 
 
 def _network_rows(architecture: Architecture) -> list[_Row]:
-    """Where convolutions are grouped, all stand in towers but the input and the last linear one."""
-    drawn = (Conv, LocallyConnected, Pool, Linear)
-    steps = [s for s in trace(architecture) if isinstance(s.layer, drawn)]
-    towers = max((s.layer.groups for s in steps if isinstance(s.layer, Conv)), default=1)
-    classes = [s.layer for s in steps if isinstance(s.layer, Linear)][-1:]
-    rows = [_Row("input", "input", architecture.input_shape, 1, False)]
-    for step in steps:
-        layer = step.layer
-        joins = not isinstance(layer, Pool) and getattr(layer, "groups", 1) == 1
-        parts = 1 if layer in classes else towers
-        rows.append(_Row(layer.name, layer.kind, step.output_shape, parts, joins))
-    return rows
+    """Where convolutions are grouped, all stand in towers but the input, composites with what is
+    inside them, and the last linear one.
+    """
+    shapes = {step.name: step.output_shape for step in trace(architecture)}
+    towers = max((x.groups for x in architecture.layers if isinstance(x, Conv)), default=1)
+    classes = [x for x in architecture.layers if isinstance(x, Linear)][-1:]
+
+    def rows(layers: Part, towers: int, inside: str = "") -> list[_Row]:
+        found = []
+        for layer in layers:
+            name = f"{inside}{layer.name}"
+            parts = tuple(rows(part, 1, f"{name}.") for part in layer.parts)
+            if parts or isinstance(layer, (Conv, LocallyConnected, Pool, Linear)):
+                joins = not isinstance(layer, Pool) and getattr(layer, "groups", 1) == 1
+                across = 1 if parts or layer in classes else towers
+                found.append(_Row(layer.name, layer.kind, shapes[name], across, joins, parts))
+        return found
+
+    given = _Row("input", "input", architecture.input_shape, 1, False)
+    return [given, *rows(architecture.layers, towers)]
 
 
-def _block_sizes(rows: list[_Row]) -> list[tuple[float, float]]:
-    """Width and height of one tower's block of each row, in inches."""
+def _flat(rows: Iterable[_Row]) -> Iterator[_Row]:
+    for row in rows:
+        yield from _flat(chain(*row.parts))
+        yield row
+
+
+Size = Callable[[_Row], tuple[float, float]]
+Point = tuple[float, float]
+
+
+def _block_size(rows: list[_Row]) -> Size:
+    """What gives width and height of one tower's block of a row, in inches."""
+    rows = list(_flat(rows))
     maps = [row for row in rows if len(row.shape) == 3]
     widest = max(row.shape[2] for row in maps)
     deepest = max(row.shape[0] / row.towers for row in maps)
     longest = max((row.shape[0] for row in rows if len(row.shape) == 1), default=1)
-    return [
-        (2.2 * row.shape[0] / row.towers / longest, 0.2)
-        if len(row.shape) == 1
-        else (
+
+    def size(row: _Row) -> tuple[float, float]:
+        if len(row.shape) == 1:
+            return 2.2 * row.shape[0] / row.towers / longest, 0.2
+        return (
             2.7 * (row.shape[2] / widest) ** 0.5,
             0.12 + 0.32 * row.shape[0] / row.towers / deepest,
         )
-        for row in rows
-    ]
+
+    return size
+
+
+CENTRED: dict[str, Any] = {
+    "ha": "center",
+    "va": "center_baseline",
+    "weight": "bold",
+    "color": "white",
+}
+JOINTS = {"residual": "+", "parallel": "concat"}
+GAP, FAN, BETWEEN, CAPTION = 0.28, 0.42, 0.14, 0.18  # inches: over a block, beside it, under it
+LETTER = 0.075  # inches that a letter of a caption is wide; a bold one is wider by a fifth
+
+
+def _breadth(row: _Row, size: Size) -> float:
+    """How wide a layer is, in inches, with its caption and all that is inside."""
+    columns = [_column(part, size) for part in row.parts]
+    inside = sum(columns) + BETWEEN * (len(columns) - 1)
+    return max(size(row)[0], LETTER * len(row.name), inside)
+
+
+def _column(part: list[_Row], size: Size) -> float:
+    return max((_breadth(row, size) for row in part), default=0.3)
+
+
+def _arrow(axis: Axes, start: Point, end: Point, colour: str = GREY) -> None:
+    look = {"arrowstyle": "-|>", "color": colour, "lw": 1.5}
+    axis.annotate("", end, xytext=start, arrowprops=look)
+
+
+def _block(axis: Axes, row: _Row, size: Size, x: float, top: float) -> None:
+    width, height = size(row)
+    colour = KIND_COLOURS.get(row.kind, GREY)
+    axis.add_patch(Rectangle((x - width / 2, top - height), width, height, facecolor=colour))
+
+
+def _write(axis: Axes, row: _Row, size: Size, x: float, top: float) -> None:
+    """How many maps a block has, or how a composite joins its parts, where the block has room."""
+    width, height = size(row)
+    text = JOINTS.get(row.kind, row.kind) if row.parts else str(row.shape[0])
+    if row.kind != "pool" and width > 1.2 * LETTER * len(text):
+        axis.text(x, top - height / 2, text, size=9, **CENTRED)
+
+
+def _inside(axis: Axes, row: _Row, size: Size, x: float, starts: list[Point]) -> float:
+    """Draw the parts of a composite around ``x``, side by side, from ``starts`` to the joint; give
+    the joint's top.
+    """
+    columns = [_column(part, size) for part in row.parts]
+    left = x - (sum(columns) + BETWEEN * (len(columns) - 1)) / 2
+    ends = []
+    for part, width in zip(row.parts, columns, strict=True):
+        ends.append(_run(axis, part, size, left + width / 2, starts))
+        left += width + BETWEEN
+    lowest = min(bottom for _, bottom in ends)
+    reach = 0.4 * size(row)[0]
+    for middle, bottom in ends:
+        axis.plot([middle, middle], [bottom, lowest], color=GREY, lw=1.5)
+        at = min(max(middle, x - reach), x + reach)
+        _arrow(axis, (middle, lowest), (at, lowest - FAN))
+    return lowest - FAN
+
+
+def _run(axis: Axes, part: list[_Row], size: Size, x: float, starts: list[Point]) -> Point:
+    """Draw one part of a composite down from ``starts``, each layer over its name; give its end."""
+    if not part:
+        ((_, bottom), *_) = starts
+        for start in starts:
+            axis.plot([start[0], x], [start[1], bottom - FAN], color=GREY, lw=1.5)
+        return x, bottom - FAN
+    for row in part:
+        if row.parts:
+            top = _inside(axis, row, size, x, starts)
+        else:
+            top = starts[0][1] - (GAP if starts == [(x, starts[0][1])] else FAN)
+            for start in starts:
+                _arrow(axis, start, (x, top))
+        _block(axis, row, size, x, top)
+        _write(axis, row, size, x, top)
+        below = top - size(row)[1] - CAPTION
+        axis.text(x, below + 0.04, row.name, ha="center", va="baseline", size=8.5)
+        starts = [(x, below)]
+    return starts[0]
 
 
 @_styled
@@ -262,41 +371,45 @@ def draw_network(architecture: Architecture) -> Figure:
     A block is as wide as its maps are (on a root scale) and as high as they are many; that of a
     linear layer is as wide as its outputs are many. Where there are towers, a number says how many
     maps or outputs are in each. Arrows lead into a learned layer from what it reads; they have
-    another colour where they cross from tower to tower.
+    another colour where they cross from tower to tower. The parts of a composite stand side by
+    side over its own block, in which they are joined.
     """
     rows = _network_rows(architecture)
-    sizes = _block_sizes(rows)
-    apart = max((0.12 + width for row, (width, _) in zip(rows, sizes) if row.towers > 1), default=0)
+    size = _block_size(rows)
+    apart = max((0.12 + size(row)[0] for row in rows if row.towers > 1), default=0)
+    wider = max(0, *(_breadth(row, size) / 2 - 2.3 for row in rows))
+    left, right = -2.3 - wider, 2.5 + wider
     figure, axis = plt.subplots()
-    centred = {"ha": "center", "va": "center_baseline", "size": 10, "weight": "bold"}
     gaps = {"input": 0.0, "pool": 0.06}
     sources, bottom = [0.0], 0.0
-    for row, (width, height) in zip(rows, sizes, strict=True):
-        top = bottom - gaps.get(row.kind, 0.28)
+    for row in rows:
+        height = size(row)[1]
+        top = bottom - gaps.get(row.kind, GAP)
+        if row.parts:
+            top = _inside(axis, row, size, 0, [(source, bottom) for source in sources])
+        middle = top - height / 2
         middles = [apart * (i - (row.towers - 1) / 2) for i in range(row.towers)]
         learned = row.kind in LEARNED
         for x in middles:
-            corner, colour = (x - width / 2, top - height), KIND_COLOURS.get(row.kind, GREY)
-            axis.add_patch(Rectangle(corner, width, height, facecolor=colour))
+            _block(axis, row, size, x, top)
             if learned:
                 reads = sources if row.joins and len(sources) > 1 else [x]
                 for source in reads:
-                    arrow = {"arrowstyle": "-|>", "color": GREY if source == x else RED, "lw": 1.5}
-                    axis.annotate("", (x, top), xytext=(source, bottom), arrowprops=arrow)
+                    _arrow(axis, (source, bottom), (x, top), GREY if source == x else RED)
             if learned and row.towers > 1:
-                share = row.shape[0] // row.towers
-                axis.text(x, top - height / 2, share, color="white", **centred)
-        middle = top - height / 2
-        axis.text(-2.3, middle, row.name, va="center_baseline", size=12)
-        axis.text(2.5, middle, shape_text(row.shape), ha="right", va="center_baseline")
+                axis.text(x, middle, str(row.shape[0] // row.towers), size=10, **CENTRED)
+            if row.parts:
+                _write(axis, row, size, x, top)
+        axis.text(left, middle, row.name, va="center_baseline", size=12)
+        axis.text(right, middle, shape_text(row.shape), ha="right", va="center_baseline")
         sources, bottom = middles, top - height
     if apart > 0:
         lines = [Line2D([], [], color=colour, lw=1.5) for colour in (GREY, RED)]
         labels = ("stays in its tower", "crosses over")
         axis.legend(lines, labels, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=2)
-    axis.set(xlim=(-2.3, 2.5), ylim=(bottom, 0.05))
+    axis.set(xlim=(left, right), ylim=(bottom, 0.05))
     axis.axis("off")
-    figure.set_size_inches(4.9, (0.5 if apart > 0 else 0.1) - bottom)
+    figure.set_size_inches(4.9 + 2 * wider, (0.5 if apart > 0 else 0.1) - bottom)
     return figure
 
 

@@ -6,11 +6,17 @@ receives follow the output shape, the parameters and the multiply-adds; no tenso
 
 Shapes leave the batch out: ``(channels, height, width)`` before the flatten, ``(features,)``
 after it.
+
+A :class:`Composite` is a layer made of layers. Those inside are addressed by dotted names, such as
+``"block1.conv1"``.
 """
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Annotated, ClassVar, Literal, NoReturn
 
 from alexnet_course.fields import Count, CountOrZero, NotNegative, Positive, Share, settle, shown
 
@@ -80,7 +86,16 @@ class Layer:
         """``(kernel, stride, padding)`` for receptive fields; ``None`` where they end."""
         return 1, 1, 0
 
-    def fail(self, message: str) -> None:
+    @property
+    def parts(self) -> "tuple[Part, ...]":
+        """The runs of layers inside; none but in a :class:`Composite`."""
+        return ()
+
+    def with_parts(self, parts: "tuple[Part, ...]") -> "Layer":
+        """The same layer with other layers inside."""
+        return self
+
+    def fail(self, message: str) -> NoReturn:
         raise SpecError(f"layer {self.name!r} ({type(self).__name__}): {message}")
 
     def require_maps(self, shape: Shape) -> None:
@@ -104,6 +119,9 @@ class Layer:
                     f"2·{padding} = {size + 2 * padding}"
                 )
         return tuple(window_positions(n, kernel, stride, padding, rounding) for n in shape[1:])
+
+
+Part = tuple[Layer, ...]
 
 
 @dataclass(frozen=True)
@@ -261,8 +279,10 @@ class BatchNorm(Layer):
     """Each channel to mean 0 and deviation 1, then scaled and moved as learned (Ioffe & Szegedy).
 
     While training, mean and deviation are the batch's; in eval mode, running averages of them.
+    ``epsilon`` is added to the variance before its root is taken.
     """
 
+    epsilon: Positive = 1e-5
     kind: ClassVar[str] = "batchnorm"
 
     def parameter_counts(self, shape: Shape) -> tuple[int, int]:
@@ -337,3 +357,107 @@ class Linear(Layer):
     @property
     def window(self) -> None:
         return None
+
+
+def repeated(layers: Iterable[Layer]) -> str | None:
+    """The first name that stands twice among ``layers``."""
+    names = [layer.name for layer in layers]
+    return next((name for place, name in enumerate(names) if name in names[:place]), None)
+
+
+@dataclass(frozen=True)
+class Composite(Layer, ABC):
+    """A layer made of layers: every part reads what it receives, and what they make is joined.
+
+    A part is a run of layers; an empty one hands on what it receives. No two layers inside have
+    one name. A new composite says what its parts are, how to give it others, and how they join.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if name := repeated(chain(*self.parts)):
+            self.fail(f"two layers inside are named {name!r}; every name may stand once")
+
+    @property
+    @abstractmethod
+    def parts(self) -> tuple[Part, ...]:
+        """The runs of layers inside."""
+
+    @abstractmethod
+    def with_parts(self, parts: tuple[Part, ...]) -> "Composite":
+        """The same composite with other parts, as many as before."""
+
+    @abstractmethod
+    def joined(self, shapes: Sequence[Shape]) -> Shape:
+        """What comes out when the parts make ``shapes``; :class:`SpecError` if they don't fit."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return self.joined([_passed(part, shape) for part in self.parts])
+
+    @property
+    def window(self) -> None:
+        return None  # it has one for each path through it
+
+
+def _passed(part: Part, shape: Shape) -> Shape:
+    for layer in part:
+        shape = layer.output_shape(shape)
+    return shape
+
+
+@dataclass(frozen=True)
+class Residual(Composite):
+    """``branch(x) + shortcut(x)``, value by value (He et al. 2016).
+
+    An empty ``shortcut`` is ``x`` itself. A ReLU after the sum is a layer of its own.
+    """
+
+    branch: Annotated[Part, "a tuple of layers, at least one", len]
+    shortcut: Part = ()
+    kind: ClassVar[str] = "residual"
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return self.branch, self.shortcut
+
+    def with_parts(self, parts: tuple[Part, ...]) -> "Residual":
+        return replace(self, branch=parts[0], shortcut=parts[1])
+
+    def joined(self, shapes: Sequence[Shape]) -> Shape:
+        made, kept = shapes
+        if made != kept:
+            self.fail(
+                f"its branch makes {made} and its shortcut {kept}, which can't be added; let both "
+                "make the same shape, such as by a Conv of that many channels and that stride in "
+                "the shortcut"
+            )
+        return made
+
+
+@dataclass(frozen=True)
+class Parallel(Composite):
+    """Branches side by side, what they make put together in their order.
+
+    Maps are joined along the channels, and features after a flatten to one longer row. An empty
+    branch hands on what it receives. Two towers are this, and so is an inception block.
+    """
+
+    branches: Annotated[
+        tuple[Part, ...], "a tuple of at least two tuples of layers", lambda parts: len(parts) > 1
+    ]
+    kind: ClassVar[str] = "parallel"
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return self.branches
+
+    def with_parts(self, parts: tuple[Part, ...]) -> "Parallel":
+        return replace(self, branches=parts)
+
+    def joined(self, shapes: Sequence[Shape]) -> Shape:
+        if len({(len(shape), shape[1:]) for shape in shapes}) > 1:
+            self.fail(
+                f"its branches make {', '.join(map(str, shapes))}, which can't be put together; "
+                "let all make maps of one height and width, or all a row of features"
+            )
+        return sum(shape[0] for shape in shapes), *shapes[0][1:]

@@ -4,6 +4,7 @@ An arm of an experiment names those it wants; the numbers go into the run's mani
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,17 +34,36 @@ FLAT: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
 }
 
 
+Note = Callable[[str, Any, Tensor, Tensor], None]  # name, module, input, output
+
+
 @torch.no_grad()
-def _walk(
-    network: nn.Sequential, split: Split, preparation: Preparation
-) -> Iterator[tuple[str, nn.Module, Tensor, Tensor]]:
-    """Name, module, input and output of each layer in evaluation mode, batch after batch."""
+def _watch(
+    network: nn.Module,
+    split: Split,
+    preparation: Preparation,
+    kinds: tuple[type[nn.Module], ...],
+    note: Note,
+) -> None:
+    """Call ``note`` for each module of ``kinds``, by its dotted name, batch after batch in
+    evaluation mode.
+    """
+
+    def hook(name: str) -> Callable[..., None]:
+        return lambda module, inputs, output: note(name, module, inputs[0], output)
+
     network.eval()
-    for x, _ in _batches(split, preparation.device, preparation):
-        for name, module in network.named_children():
-            y = module(x)
-            yield name, module, x, y
-            x = y
+    hooks = [
+        module.register_forward_hook(hook(name))
+        for name, module in network.named_modules()
+        if isinstance(module, kinds)
+    ]
+    try:
+        for x, _ in _batches(split, preparation.device, preparation):
+            network(x)
+    finally:
+        for each in hooks:
+            each.remove()
 
 
 def flat_outputs(
@@ -53,10 +73,12 @@ def flat_outputs(
     its slope is below a tenth of the largest: where it is saturated.
     """
     shares: dict[str, list[Tensor]] = {}
-    for name, module, _, output in _walk(network, split, preparation):
-        if type(module) in FLAT:
-            flat = FLAT[type(module)](output).flatten(1).float().mean(1)
-            shares.setdefault(name, []).append(flat)
+
+    def note(name: str, module: nn.Module, _: Tensor, output: Tensor) -> None:
+        is_flat = next(test for kind, test in FLAT.items() if isinstance(module, kind))
+        shares.setdefault(name, []).append(is_flat(output).flatten(1).float().mean(1))
+
+    _watch(network, split, preparation, tuple(FLAT), note)
     return {name: 100 * torch.cat(parts).mean().item() for name, parts in shares.items()}
 
 
@@ -65,10 +87,12 @@ def dead_units(network: nn.Sequential, split: Split, preparation: Preparation) -
     makes positive anywhere.
     """
     largest: dict[str, Tensor] = {}
-    for name, module, _, output in _walk(network, split, preparation):
-        if isinstance(module, nn.ReLU):
-            most = output.transpose(0, 1).flatten(1).amax(1)
-            largest[name] = torch.maximum(largest.get(name, most), most)
+
+    def note(name: str, _: nn.Module, __: Tensor, output: Tensor) -> None:
+        most = output.transpose(0, 1).flatten(1).amax(1)
+        largest[name] = torch.maximum(largest.get(name, most), most)
+
+    _watch(network, split, preparation, (nn.ReLU,), note)
     return {name: 100 * (most <= 0).float().mean().item() for name, most in largest.items()}
 
 
@@ -79,12 +103,14 @@ def response_norms(
     the share, in per cent, of values for which that is more than a tenth of ``k``.
     """
     by_image: dict[str, list[Tensor]] = {}
-    for name, module, x, _ in _walk(network, split, preparation):
-        if isinstance(module, LocalResponseNorm):
-            added = module.added(x).flatten(1)
-            above = 100 * (added > module.k / 10).float()
-            by_image.setdefault(f"{name}-mean", []).append(added.mean(1))
-            by_image.setdefault(f"{name}-share", []).append(above.mean(1))
+
+    def note(name: str, module: LocalResponseNorm, x: Tensor, _: Tensor) -> None:
+        added = module.added(x).flatten(1)
+        above = 100 * (added > module.k / 10).float()
+        by_image.setdefault(f"{name}-mean", []).append(added.mean(1))
+        by_image.setdefault(f"{name}-share", []).append(above.mean(1))
+
+    _watch(network, split, preparation, (LocalResponseNorm,), note)
     return {name: torch.cat(parts).mean().item() for name, parts in by_image.items()}
 
 
@@ -122,11 +148,11 @@ def masked_passes(
     the softmax over 1, 2, 4, … passes, each with dropout masks of its own.
     """
     modules = list(network)
-    dropouts = [module for module in modules if isinstance(module, nn.Dropout)]
+    dropouts = [module for module in network.modules() if isinstance(module, nn.Dropout)]
     if not dropouts:
         raise ValueError("masked passes need a network with dropout")
     network.eval()
-    first = modules.index(dropouts[0])
+    first = next(i for i, module in enumerate(modules) if dropouts[0] in module.modules())
     front, back = nn.Sequential(*modules[:first]), nn.Sequential(*modules[first:])
     device = preparation.device
     features, labels = zip(

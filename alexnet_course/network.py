@@ -2,9 +2,10 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from functools import singledispatch
+from functools import reduce, singledispatch
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from alexnet_course.arithmetic import trace
 from alexnet_course.fields import fitting
 from alexnet_course.layers import LEARNED, Layer, Shape, window_positions
 from alexnet_course.recipes import FirstWeights
+
+BEGUN = ("batchnorm",)  # kinds of layers that begin as they should: their 1 and 0 change nothing
 
 
 class CeilConv2d(nn.Conv2d):
@@ -250,7 +253,8 @@ def _(layer: specs.ReLU, shape: Shape) -> nn.Module:
 
 @make_module.register
 def _(layer: specs.BatchNorm, shape: Shape) -> nn.Module:
-    return nn.BatchNorm2d(shape[0]) if len(shape) == 3 else nn.BatchNorm1d(shape[0])
+    norm = nn.BatchNorm2d if len(shape) == 3 else nn.BatchNorm1d
+    return norm(shape[0], eps=layer.epsilon)
 
 
 @make_module.register
@@ -281,19 +285,74 @@ def _(layer: specs.Linear, shape: Shape) -> nn.Module:
     return nn.Linear(shape[0], layer.out_features, bias=layer.bias)
 
 
+class Joined(nn.Module):
+    """The parts of a composite, each run on the input; a subclass says how they are joined.
+
+    The layers inside are its children, under their own names. ``parts`` has those names.
+    """
+
+    def __init__(self, layer: specs.Composite, shape: Shape) -> None:
+        super().__init__()
+        _require_free_names(chain(*layer.parts))
+        self.parts = [[inner.name for inner in part] for part in layer.parts]
+        for part in layer.parts:
+            received = shape
+            for inner in part:
+                self.add_module(inner.name, make_module(inner, received))
+                received = inner.output_shape(received)
+
+    def _outputs(self, x: Tensor) -> list[Tensor]:
+        """What each part makes of ``x``."""
+        return [reduce(lambda y, name: getattr(self, name)(y), part, x) for part in self.parts]
+
+    def extra_repr(self) -> str:
+        return f"parts={self.parts}"
+
+
+class Sum(Joined):
+    def forward(self, x: Tensor) -> Tensor:
+        branch, shortcut = self._outputs(x)
+        return branch + shortcut
+
+
+class Concatenation(Joined):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat(self._outputs(x), dim=1)
+
+
+@make_module.register
+def _(layer: specs.Residual, shape: Shape) -> nn.Module:
+    return Sum(layer, shape)
+
+
+@make_module.register
+def _(layer: specs.Parallel, shape: Shape) -> nn.Module:
+    return Concatenation(layer, shape)
+
+
+_TAKEN = {*dir(nn.Sequential()), "architecture", "parts"}
+
+
+def _require_free_names(layers: Iterable[Layer]) -> None:
+    for layer in layers:
+        if layer.name in _TAKEN:
+            layer.fail("PyTorch's modules use this name themselves; choose another")
+        _require_free_names(chain(*layer.parts))
+
+
 class Network(nn.Sequential):
     """The layers in order, each under its name in the table (``network.conv1``).
 
-    Takes ``[batch, channels, height, width]`` and gives what the last layer makes; for the
-    course's networks that is one logit a class (the softmax belongs to the loss).
+    Those inside a composite are its children: ``network.block1.conv1``. Takes ``[batch, channels,
+    height, width]`` and gives what the last layer makes; for the course's networks that is one
+    logit a class (the softmax belongs to the loss).
     """
 
     def __init__(self, architecture: Architecture) -> None:
         steps = list(trace(architecture))  # every check is made before the first tensor
-        for step in steps:
-            if hasattr(nn.Sequential, step.layer.name) or step.layer.name == "architecture":
-                step.layer.fail("PyTorch's modules use this name themselves; choose another")
-        modules = ((step.layer.name, make_module(step.layer, step.input_shape)) for step in steps)
+        _require_free_names(architecture.layers)
+        outer = (step for step in steps if "." not in step.name)
+        modules = ((step.name, make_module(step.layer, step.input_shape)) for step in outer)
         super().__init__(OrderedDict(modules))
         self.architecture = architecture
 
@@ -309,10 +368,12 @@ def build(
 ) -> Network:
     """Make the network; with ``seed``, its first weights are the same every time.
 
-    They are PyTorch's own, or drawn as ``first_weights`` says (``recipe.first_weights``).
+    They are PyTorch's own, or drawn as ``first_weights`` says (``recipe.first_weights``), whose
+    exceptions may name a layer inside a composite: ``"block1.conv1"``.
 
     Raises :class:`~alexnet_course.layers.SpecError` for a network that cannot be, before any
-    tensor is made; :class:`ValueError` for anything else, such as a network's name.
+    tensor is made; :class:`ValueError` for anything else, such as a network's name, or parameters
+    that ``first_weights`` does not know how to draw.
     """
     fitting("architecture", architecture, Architecture)
     if seed is None:
@@ -327,15 +388,17 @@ def _made(architecture: Architecture, first_weights: FirstWeights | None) -> Net
     network = Network(architecture)
     if first_weights is None:
         return network
-    learned = {s.layer.name: s for s in trace(architecture) if s.layer.kind in LEARNED}
-    unmatched = (first_weights.stds.keys() | first_weights.biases.keys()) - learned.keys()
+    steps = list(trace(architecture))
+    drawn = {step.name: step for step in steps if step.layer.kind in LEARNED}
+    unmatched = (first_weights.stds.keys() | first_weights.biases.keys()) - drawn.keys()
     if unmatched:
         raise ValueError(
             f"first weights are given for {', '.join(sorted(unmatched))}, but {architecture.name} "
-            f"has weights in {', '.join(learned)}"
+            f"has weights in {', '.join(drawn)}"
         )
-    for name, step in learned.items():
-        module = getattr(network, name)
+    _require_all_known(network, [*drawn, *(s.name for s in steps if s.layer.kind in BEGUN)])
+    for name, step in drawn.items():
+        module: Any = network.get_submodule(name)
         std = first_weights.stds.get(name, first_weights.std)
         if std == "he":
             inputs = step.layer.multiply_adds(step.input_shape) // math.prod(step.output_shape)
@@ -344,6 +407,18 @@ def _made(architecture: Architecture, first_weights: FirstWeights | None) -> Net
         if module.bias is not None:
             module.bias.fill_(first_weights.biases.get(name, first_weights.bias))
     return network
+
+
+def _require_all_known(network: Network, layers: Iterable[str]) -> None:
+    """Refuse a network with parameters that are not the ``weight`` or ``bias`` of ``layers``."""
+    known = {f"{layer}.{what}" for layer in layers for what in ("weight", "bias")}
+    unknown = [name for name, _ in network.named_parameters() if name not in known]
+    if unknown:
+        raise ValueError(
+            f"first weights can't be drawn for {', '.join(unknown)}: they are known for layers of "
+            f"the kinds {', '.join((*LEARNED, *BEGUN))}; build {network.architecture.name!r} "
+            "without first weights, or teach build() this kind of layer"
+        )
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, Tensor] | str | Path) -> nn.Module:

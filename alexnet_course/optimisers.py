@@ -3,6 +3,7 @@
 A new one is one class in here: its settings, and :meth:`Optimiser.made_for`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -10,13 +11,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from alexnet_course.fields import NotNegative, Part, Positive, Share
+from alexnet_course.fields import NotNegative, Positive, Share, Spec
 
 Named = list[tuple[str, nn.Parameter]]
 
 
 @dataclass(frozen=True)
-class Optimiser(Part):
+class Optimiser(Spec, ABC):
     """What all have in common; ``learning_rate`` is the highest of the schedule.
 
     ``weight_decays`` are exceptions from ``weight_decay``, keyed by layer name; a name that no
@@ -31,11 +32,11 @@ class Optimiser(Part):
     bias_rate: Positive = field(default=1.0, kw_only=True)
     bias_decay: bool = field(default=True, kw_only=True)
 
+    @abstractmethod
     def made_for(self, named: Named, fused: bool | None = None) -> list[torch.optim.Optimizer]:
         """PyTorch's optimisers of ``named`` parameters; each group's ``initial_lr`` is the highest
         rate that it gets. ``fused`` changes all weights in one pass, which CPUs and CUDA can.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say which optimiser it makes")
 
     def groups(self, named: Named) -> list[dict[str, Any]]:
         """Parameter groups as ``torch.optim`` takes them, one for each rate and weight decay."""

@@ -18,7 +18,7 @@ from alexnet_course.data.preparation import (
     Resize,
     Scaling,
 )
-from alexnet_course.fields import Count, NotNegative, Part, Share, brief, settle, shown
+from alexnet_course.fields import Count, NotNegative, Share, Spec, brief, settle, shown
 from alexnet_course.optimisers import SGD, Adam, Optimiser
 from alexnet_course.schedules import Constant, OneCycle, Schedule
 
@@ -26,7 +26,7 @@ Deviation = NotNegative | Literal["he"]
 
 
 @dataclass(frozen=True)
-class FirstWeights(Part):
+class FirstWeights(Spec):
     """Normal first weights and constant first biases, with exceptions keyed by layer name.
 
     ``std`` is a standard deviation, or ``"he"``: √(2 / inputs of a unit), which keeps the size of

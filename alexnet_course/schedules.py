@@ -1,27 +1,28 @@
 """Schedules: the learning rate of each step, as data. A new one is one class in here."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from alexnet_course.fields import Count, Part, Share
+from alexnet_course.fields import Count, Share, Spec
 
 Accuracies = Sequence[float]
 Inside = Annotated[float, "a number above 0 and below 1", lambda x: 0 < x < 1]
 
 
 @dataclass(frozen=True)
-class Schedule(Part):
+class Schedule(Spec, ABC):
     """``by_validation`` says of a kind that its rates depend on accuracies of validation images."""
 
     by_validation: ClassVar[bool] = False
 
+    @abstractmethod
     def rate(self, highest: float, step: int, steps: int, accuracies: Accuracies = ()) -> float:
         """The rate at ``step`` (from 0) of ``steps`` in the whole run, where ``highest`` is the
         optimiser's, and ``accuracies`` are those of the epochs that have ended.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say what its rates are")
 
 
 @dataclass(frozen=True)

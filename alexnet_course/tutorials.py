@@ -23,7 +23,7 @@ from alexnet_course.data.preparation import (
     Scaling,
     mean_and_deviation,
 )
-from alexnet_course.fields import Part
+from alexnet_course.fields import Spec
 from alexnet_course.network import build
 from alexnet_course.optimisers import SGD, Adam
 from alexnet_course.recipes import Recipe
@@ -77,7 +77,7 @@ def by_torchvision(recipe: Recipe, images: Tensor) -> Callable:
 
 
 @singledispatch
-def transform(part: Part, images: Tensor) -> Callable:
+def transform(part: Spec, images: Tensor) -> Callable:
     """The transform of torchvision that does what ``part`` of a recipe does."""
     raise TypeError(f"no transform of torchvision is known for {part!r}")
 

@@ -19,8 +19,10 @@ from alexnet_course.layers import (
     Dropout,
     Flatten,
     Linear,
+    Parallel,
     Pool,
     ReLU,
+    Residual,
     SpecError,
 )
 
@@ -211,7 +213,13 @@ OTHER_VALUES = {
     },
     ReLU("x"): {"name": "y"},
     Activation("x", "tanh"): {"name": "y", "function": "gelu"},
-    BatchNorm("x"): {"name": "y"},
+    BatchNorm("x"): {"name": "y", "epsilon": 1e-3},
+    Residual("x", (ReLU("a"),)): {
+        "name": "y",
+        "branch": (ReLU("b"),),
+        "shortcut": (ReLU("b"),),
+    },
+    Parallel("x", ((ReLU("a"),), ())): {"name": "y", "branches": ((), (ReLU("a"),))},
     Dropout("x"): {"name": "y", "p": 0.2, "at_test": True, "scaled": "test"},
     Flatten("x"): {"name": "y"},
     Linear("x", 5): {"name": "y", "out_features": 6, "bias": False},

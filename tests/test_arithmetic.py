@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from alexnet_course.architectures import ARCHITECTURES, Architecture
-from alexnet_course.arithmetic import layer_table, receptive_rows
+from alexnet_course.arithmetic import layer_table, receptive_rows, trace
 from alexnet_course.layers import (
     AdaptivePool,
     Conv,
@@ -22,6 +22,7 @@ from alexnet_course.layers import (
     SpecError,
 )
 from alexnet_course.network import build
+from nested import Nested
 
 ALL = pytest.mark.parametrize("network", ARCHITECTURES.values(), ids=ARCHITECTURES.keys())
 
@@ -40,11 +41,12 @@ def by_name(network):
 def test_output_shapes_are_those_that_forward_hooks_see(network):
     made, image = on_meta(network)
     seen = {}
-    for name, module in made.named_children():
+    for name, module in made.named_modules():
         module.register_forward_hook(
             lambda _, __, y, name=name: seen.update({name: tuple(y.shape[1:])})
         )
     made(image)
+    assert seen.pop("") == seen[network.layers[-1].name]
     table = layer_table(network)[:-1]
     assert dict(zip(table["name"], table["output_shape"])) == seen
     assert list(table["output_values"]) == [math.prod(shape) for shape in seen.values()]
@@ -54,7 +56,8 @@ def test_output_shapes_are_those_that_forward_hooks_see(network):
 def test_parameters_are_those_that_pytorch_holds(network):
     made, _ = on_meta(network)
     for name, row in by_name(network)[:-1].iterrows():
-        held = {key: p.numel() for key, p in getattr(made, name).named_parameters()}
+        module = made.get_submodule(name)
+        held = {key: p.numel() for key, p in module.named_parameters(recurse=False)}
         assert (row["weights"], row["biases"]) == (held.get("weight", 0), held.get("bias", 0))
         assert row["parameters"] == sum(held.values())
     assert by_name(network).loc["total", "parameters"] == sum(p.numel() for p in made.parameters())
@@ -67,7 +70,7 @@ def test_multiply_adds_are_half_of_pytorchs_floating_point_operations(network):
     with FlopCounterMode(display=False) as counter:
         made(image)
     counted = {
-        name.rpartition(".")[2]: sum(operations.values())
+        name.partition(".")[2]: sum(operations.values())
         for name, operations in counter.get_flop_counts().items()
     }
     table = by_name(network)[:-1]
@@ -140,7 +143,52 @@ BY_HAND = {
 
 
 def test_every_network_has_a_sum_by_hand():
-    assert BY_HAND.keys() == ARCHITECTURES.keys()
+    assert BY_HAND.keys() | {"two-towers", "resnet18", "googlenet"} == ARCHITECTURES.keys()
+
+
+def test_parameters_of_two_towers_are_those_of_groups():
+    """Each row of IN_2012 up to conv5 is two layers of half the outputs."""
+    parameters = by_name(ARCHITECTURES["two-towers"])["parameters"]
+    for number, (outputs, maps, window) in enumerate(IN_2012[:5], 1):
+        towers = "towers2" if number < 3 else "towers5"
+        for side in ("left", "right"):
+            half = outputs // 2 * (maps * window + 1)
+            assert parameters[f"{towers}.conv{number}_{side}"] == half
+    assert list(parameters[["fc6", "fc7", "fc8"]]) == [n * (m + 1) for n, m, _ in HEAD]
+    assert parameters["total"] == 60_965_224
+
+
+def test_parameters_of_resnet18_by_hand():
+    """A conv layer without biases and its norm are (inputs · window + 2) · outputs."""
+
+    def normed(outputs, inputs, window):
+        return outputs * (inputs * window + 2)
+
+    first = normed(64, 3, 49) + 4 * normed(64, 64, 9)
+    widened = sum(
+        normed(maps, maps // 2, 9) + 3 * normed(maps, maps, 9) + normed(maps, maps // 2, 1)
+        for maps in (128, 256, 512)
+    )
+    total = first + widened + 1000 * 513
+    assert by_name(ARCHITECTURES["resnet18"]).loc["total", "parameters"] == total == 11_689_512
+
+
+def test_parameters_of_googlenet_by_hand():
+    """From Table 1 of the paper (#1×1, #3×3 reduce, …), with windows of 3×3 in the third branch."""
+    rows = [
+        *[(192, 64, 96, 128, 16, 32, 32), (256, 128, 128, 192, 32, 96, 64)],
+        *[(480, 192, 96, 208, 16, 48, 64), (512, 160, 112, 224, 24, 64, 64)],
+        *[(512, 128, 128, 256, 24, 64, 64), (512, 112, 144, 288, 32, 64, 64)],
+        *[(528, 256, 160, 320, 32, 128, 128), (832, 256, 160, 320, 32, 128, 128)],
+        (832, 384, 192, 384, 48, 128, 128),
+    ]
+    units = [(64, 3, 49), (64, 64, 1), (192, 64, 9)]  # outputs, inputs, window
+    for inputs, one, reduce3, three, reduce5, five, pooled in rows:
+        units += [(one, inputs, 1), (reduce3, inputs, 1), (three, reduce3, 9)]
+        units += [(reduce5, inputs, 1), (five, reduce5, 9), (pooled, inputs, 1)]
+    total = sum(outputs * (inputs * window + 2) for outputs, inputs, window in units)
+    total += 1000 * (1024 + 1)
+    assert by_name(ARCHITECTURES["googlenet"]).loc["total", "parameters"] == total == 6_624_904
 
 
 @pytest.mark.parametrize("name", BY_HAND)
@@ -221,16 +269,29 @@ def positive(network):
     return made, torch.ones(1, *network.input_shape, dtype=torch.double, requires_grad=True)
 
 
+def outputs_of(made, image):
+    """What each module makes of ``image``, by dotted name, in the order in which they end."""
+    outputs = {}
+    hooks = [
+        module.register_forward_hook(lambda _, __, y, name=name: outputs.update({name: y}))
+        for name, module in made.named_modules()
+        if name
+    ]
+    made(image)
+    for hook in hooks:
+        hook.remove()
+    return outputs
+
+
 def gradient_extents(network, side):
     """For each layer, which input columns the middle output and its right neighbour depend on."""
     made, image = positive(network)
-    x, extents = image, {}
-    for name, module in made.named_children():
-        x = module(x)
+    extents = {}
+    for name, x in outputs_of(made, image).items():
         row, middle = x.shape[2] // 2, x.shape[3] // 2
         ends = []
         for column in (middle, middle + 1):
-            (slope,) = torch.autograd.grad(x[0, 0, row, column], image, retain_graph=True)
+            (slope,) = torch.autograd.grad(x[0, :, row, column].sum(), image, retain_graph=True)
             columns = slope[0].abs().sum((0, 1)).nonzero()
             ends.append((columns.min().item(), columns.max().item()))
         assert ends[0][0] > 0 and ends[1][1] < side - 1, "clipped: the image is too small"
@@ -246,10 +307,14 @@ def assert_fields_match_gradients(network):
     assert claimed == gradient_extents(network, network.input_shape[2])
 
 
-def thin_and_linear(network, side):
+def thin_and_linear(network, height, width):
     """One channel, averages for maxima, no ReLU, up to the last map: the windows stay."""
+    return Architecture(network.name, (1, height, width), thin(network.layers))
+
+
+def thin(run):
     layers = []
-    for layer in network.layers:
+    for layer in run:
         if isinstance(layer, (AdaptivePool, Flatten)):
             break
         if layer.kind == "conv":
@@ -260,15 +325,16 @@ def thin_and_linear(network, side):
             layers.append(replace(layer, mode="average"))
         elif getattr(layer, "across", None) == "space":
             layers.append(layer)
-    return Architecture(network.name, (1, side, side), tuple(layers))
+        elif layer.parts:
+            layers.append(layer.with_parts(tuple(map(thin, layer.parts))))
+    return tuple(layers)
 
 
 def rows_by_gradient(network):
     """For each layer and each row of its outputs, the first and last input row with a gradient."""
     made, image = positive(network)
-    x, rows = image, {}
-    for name, module in made.named_children():
-        x = module(x)
+    rows = {}
+    for name, x in outputs_of(made, image).items():
         each = torch.eye(x.shape[2], dtype=torch.double)
         (slopes,) = torch.autograd.grad(
             x[0].sum((0, 2)), image, each, retain_graph=True, is_grads_batched=True
@@ -292,7 +358,8 @@ def assert_rows_match_gradients(network):
 
 @ALL
 def test_receptive_fields_are_the_extents_of_gradients(network):
-    assert_fields_match_gradients(thin_and_linear(network, 400 + 2 * network.input_shape[1]))
+    width = 100 + 2 * layer_table(network)["receptive_field"].max()
+    assert_fields_match_gradients(thin_and_linear(network, network.input_shape[1], width))
 
 
 WINDOWS = st.lists(
@@ -319,7 +386,8 @@ def test_random_receptive_fields_are_the_extents_of_gradients(windows):
 @ALL
 def test_what_the_rows_of_each_layer_see_of_the_image_is_where_gradients_arrive(network):
     """On the network's own image: fields over its edge, pixels left over, windows hanging over."""
-    assert_rows_match_gradients(thin_and_linear(network, network.input_shape[1]))
+    _, height, width = network.input_shape
+    assert_rows_match_gradients(thin_and_linear(network, height, width))
 
 
 @settings(deadline=None, database=None, derandomize=True, max_examples=200)
@@ -346,6 +414,36 @@ def test_random_small_networks_see_where_gradients_arrive(side, windows, roundin
     except SpecError:
         assume(False)
     assert_rows_match_gradients(network)
+
+
+def test_random_nested_networks_see_where_gradients_arrive():
+    """50 of convolutions and poolings, as small as they are: what each row of each layer sees."""
+    checked = 0
+    for seed in range(50):
+        network = Nested(seed, only_windows=True).architecture
+        try:
+            list(trace(network))
+        except SpecError:
+            continue
+        assert_rows_match_gradients(network)
+        checked += 1
+    assert checked > 35
+
+
+def test_random_nested_receptive_fields_are_the_extents_of_gradients():
+    """30 of them on an image that is wide enough for a field not to be clipped."""
+    checked = 0
+    for seed in range(30):
+        network = Nested(seed, only_windows=True).architecture
+        channels, height, _ = network.input_shape
+        wide = network.with_input(channels, height, 600)
+        try:
+            list(trace(wide))
+        except SpecError:
+            continue
+        assert_fields_match_gradients(wide)
+        checked += 1
+    assert checked > 20
 
 
 @pytest.mark.parametrize(
@@ -385,7 +483,7 @@ def test_rows_are_refused_where_fields_have_ended(name):
 @ALL
 def test_receptive_columns_are_empty_once_every_pixel_is_seen(network):
     table = layer_table(network)
-    ends = [isinstance(x, (AdaptivePool, Flatten)) for x in network.layers].index(True)
+    ends = [isinstance(x, (AdaptivePool, Flatten)) for _, x in network.named_layers()].index(True)
     for column in ("receptive_field", "receptive_stride", "largest_seen"):
         assert table[column][:ends].notna().all()
         assert table[column][ends:].isna().all()
@@ -395,7 +493,7 @@ def test_receptive_columns_are_empty_once_every_pixel_is_seen(network):
 def test_the_last_row_adds_up_what_can_be_added_up(network):
     table = layer_table(network)
     rows, total = table[:-1], table.iloc[-1]
-    assert list(rows["name"]) == [layer.name for layer in network.layers]
+    assert list(rows["name"]) == [name for name, _ in network.named_layers()]
     assert total["name"] == "total"
     for column in ("output_values", "neurons", "weights", "biases", "parameters", "multiply_adds"):
         assert total[column] == sum(rows[column])

@@ -23,7 +23,6 @@ from torchvision.datasets import CIFAR10
 from alexnet_course.__main__ import main
 from alexnet_course.data import DataError, ImageData, Preparation, Split, cifar10, export_folders
 from alexnet_course.data.augmentation import (
-    Augmentation,
     Augmenter,
     Colour,
     Crop,
@@ -40,9 +39,7 @@ from alexnet_course.data.preparation import (
     Centred,
     MinusOneToOne,
     PerChannel,
-    Preparing,
     Resize,
-    Scaling,
 )
 from alexnet_course.provenance import RECORDED
 
@@ -851,11 +848,6 @@ def test_nothing_asked_for_is_no_change(batch):
     assert augmented(batch) is batch
 
 
-def test_a_part_that_changes_nothing_is_an_error():
-    with pytest.raises(NotImplementedError, match="Augmentation does not say how images change"):
-        Augmentation().made_for(torch.zeros(1))
-
-
 def test_colour_directions_are_the_principal_components_of_all_pixels(batch):
     pixels = batch.permute(0, 2, 3, 1).reshape(-1, 3).numpy() / 255
     pixels = pixels @ np.array([[1, 0.5, 0.2], [0, 1, 0.1], [0, 0, 1]]) / 2
@@ -939,9 +931,3 @@ def test_centred_takes_off_the_mean_and_nothing_else(batch):
 def test_a_channel_of_one_colour_is_no_division_by_zero():
     images = torch.full((4, 3, 2, 2), 9, dtype=torch.uint8)
     assert prepared_as(PerChannel(), images)(images).abs().max() < 1e-4
-
-
-@pytest.mark.parametrize("part", [Preparing(), Scaling()])
-def test_a_step_that_does_nothing_is_an_error(batch, part):
-    with pytest.raises(NotImplementedError, match=f"{type(part).__name__} does not say"):
-        Preparation((part,), batch)

@@ -6,7 +6,7 @@ from itertools import chain, pairwise
 from alexnet_course.arithmetic import layer_table
 from alexnet_course.data.preparation import Centred
 from alexnet_course.experiments import EXPERIMENTS, differences
-from alexnet_course.layers import Activation
+from alexnet_course.layers import Activation, Parallel, Pool
 from alexnet_course.recipes import SHORTEST
 from alexnet_course.tutorials import tutorial
 
@@ -162,6 +162,12 @@ def test_differences_are_told_in_words():
     assert longer == ["dropout5 put in", "epochs=24"]
     order = differences(variants["before-relu"], everything)
     assert order == ["in the order lrn1, relu1, lrn2, relu2"]
+    nested = everything.architecture.with_layer(
+        "pool4", Parallel("both", ((Pool("pool", 3, 1, padding=1),), ()))
+    )
+    wider = nested.replace("both.pool", kernel=5, padding=2)
+    ours, theirs = (replace(everything, architecture=one) for one in (wider, nested))
+    assert differences(ours, theirs) == ["both.pool kernel=5", "both.pool padding=2"]
     leaky = Activation("relu1", "leaky-relu")
     network = everything.architecture.with_layer("relu1", leaky)
     changed = differences(replace(everything, architecture=network), everything)

@@ -8,6 +8,7 @@ import json
 import math
 from dataclasses import fields, replace
 from fractions import Fraction
+from inspect import isabstract
 
 import numpy as np
 import pytest
@@ -16,7 +17,6 @@ import torch
 from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.config import digest
 from alexnet_course.data.augmentation import (
-    Augmentation,
     Colour,
     Crop,
     Cutout,
@@ -29,12 +29,10 @@ from alexnet_course.data.preparation import (
     Centred,
     MinusOneToOne,
     PerChannel,
-    Preparing,
     Resize,
-    Scaling,
 )
 from alexnet_course.experiments import Arm, Experiment
-from alexnet_course.fields import Part
+from alexnet_course.fields import Spec
 from alexnet_course.layers import (
     LRN,
     Activation,
@@ -46,13 +44,15 @@ from alexnet_course.layers import (
     Layer,
     Linear,
     LocallyConnected,
+    Parallel,
     Pool,
     ReLU,
+    Residual,
     SpecError,
 )
-from alexnet_course.optimisers import SGD, Adam, AdamW, Muon, Optimiser
+from alexnet_course.optimisers import SGD, Adam, AdamW, Muon
 from alexnet_course.recipes import FirstWeights, Recipe
-from alexnet_course.schedules import Constant, Cosine, OneCycle, Plateau, Schedule, Steps
+from alexnet_course.schedules import Constant, Cosine, OneCycle, Plateau, Steps
 
 WEIGHTS = FirstWeights(0.01, 0.5, {"conv1": 0.1}, {"conv1": 1.0})
 RECIPE = Recipe(
@@ -73,6 +73,8 @@ EXAMPLES = [
     LRN("x"),
     ReLU("x"),
     BatchNorm("x"),
+    Residual("x", (ReLU("a"),), (ReLU("b"),)),
+    Parallel("x", ((ReLU("a"),), (ReLU("b"),))),
     Activation("x", "tanh"),
     Dropout("x"),
     Flatten("x"),
@@ -105,11 +107,11 @@ WRONG = [
 
 
 def kinds():
-    found = [Layer, Part]
+    found = [Layer, Spec]
     for kind in found:
         found += [k for k in kind.__subclasses__() if k.__module__.startswith("alexnet_course.")]
-    bases = {Part, Optimiser, Schedule, Preparing, Scaling, Augmentation}  # of others, and no more
-    return {*found, Architecture, Recipe, Arm, Experiment} - bases
+    specs = {kind for kind in found if kind is not Spec and not isabstract(kind)}
+    return {*specs, Architecture, Recipe, Arm, Experiment}
 
 
 def test_every_kind_of_setting_has_an_example():

@@ -1,5 +1,8 @@
 """Every figure draws what its data says and leaves no figure open."""
 
+from collections import Counter
+from itertools import combinations
+
 import matplotlib
 
 matplotlib.use("Agg")  # before pyplot is imported: no window anywhere
@@ -10,12 +13,14 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.text import Annotation
+from matplotlib.text import Annotation, Text
 
 from alexnet_course import figures
-from alexnet_course.architectures import ARCHITECTURES
+from alexnet_course.architectures import ARCHITECTURES, Architecture
+from alexnet_course.layers import Conv, Flatten, Linear, Parallel, Pool, Residual
 from alexnet_course.training import History
 
 ALEXNET = ARCHITECTURES["alexnet-2012"]
@@ -168,6 +173,107 @@ def test_locally_connected_layers_are_drawn_and_counted_as_learned():
     for axis, share in ((parameters, 1_329_408 / 2_112_970), (work, 1_327_104 / 19_512_576)):
         widths = [bar.get_width() for bar in rectangles(axis)]
         assert len(widths) == 5 and widths[2] == pytest.approx(100 * share)
+
+
+def learned_layers(network):
+    return [(name, x) for name, x in network.named_layers() if x.kind in ("conv", "linear")]
+
+
+@pytest.mark.parametrize("name", ["two-towers", "resnet18", "googlenet"])
+def test_the_layers_inside_composites_are_drawn(name):
+    """Each learned layer has a block of its colour and its own name; so has each composite."""
+    network = ARCHITECTURES[name]
+    axis = figures.draw_network(network).axes[0]
+    colours = Counter(to_hex(block.get_facecolor()) for block in rectangles(axis))
+    kinds = Counter(layer.kind for _, layer in network.named_layers())
+    sliding = sum(isinstance(layer, Pool) for _, layer in network.named_layers())
+    joints = kinds["residual"] + kinds["parallel"]
+    expected = {"conv": kinds["conv"], "linear": kinds["linear"], "pool": sliding, "": joints + 1}
+    drawn = {
+        kind: colours[figures.KIND_COLOURS.get(kind, figures.GREY).lower()] for kind in expected
+    }
+    assert drawn == expected
+    texts = Counter(text.get_text() for text in axis.texts)
+    for wanted, count in Counter(layer.name for _, layer in learned_layers(network)).items():
+        assert texts[wanted] == count, wanted
+    bars = figures.plot_shares(network, {"parameters": "parameters"}).axes[0]
+    named = [label.get_text() for label in bars.get_yticklabels()]
+    assert named == [name for name, _ in learned_layers(network)]
+
+
+NESTED = Architecture(
+    "nested",
+    (3, 32, 32),
+    (
+        Parallel(
+            "first",
+            (
+                (Conv("conv1", 8, 3, padding=1),),
+                (),
+                (
+                    Conv("a", 4, 3, padding=1),
+                    Residual(
+                        "inner",
+                        (
+                            Parallel(
+                                "deep",
+                                (
+                                    (Conv("c", 2, 3, padding=1),),
+                                    (Conv("with_a_long_name", 2, 3, padding=1),),
+                                ),
+                            ),
+                        ),
+                    ),
+                    Pool("pool", 3, 1, padding=1),
+                ),
+            ),
+        ),
+        Residual("second", (Conv("c", 15, 3, padding=1),)),
+        Flatten("flatten"),
+        Parallel("heads", ((Linear("fc1", 10),), (Linear("fc2", 20),))),
+        Linear("fc", 10),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [*(ARCHITECTURES[name] for name in ("alexnet-2012", "two-towers", "resnet18")), NESTED],
+    ids=lambda network: network.name,
+)
+def test_nothing_in_a_drawing_of_a_network_lies_over_anything_else(network):
+    """Blocks over blocks, or names over blocks or names, or beyond the edge of the picture."""
+    figure = figures.draw_network(network)
+    FigureCanvasAgg(figure).draw()
+    axis = figure.axes[0]
+    blocks = [block.get_window_extent() for block in rectangles(axis)]
+    words = [
+        Text.get_window_extent(text)
+        for text in axis.texts
+        if text.get_text() and text.get_color() != "white"
+    ]
+    for one, other in combinations([*blocks, *words], 2):
+        assert not (one.padded(-1).overlaps(other.padded(-1))), (one, other)
+    inside = [
+        (text.get_window_extent(), text.get_text())
+        for text in axis.texts
+        if text.get_color() == "white"
+    ]
+    for extent, text in inside:
+        assert any(block.x0 <= extent.x0 and extent.x1 <= block.x1 for block in blocks), text
+    whole = figure.bbox.padded(1)
+    assert all(whole.x0 <= box.x0 and box.x1 <= whole.x1 for box in [*blocks, *words])
+
+
+def test_arrows_lead_through_every_part_of_a_residual_block():
+    """Into the convolution, and from both parts into the sum; the shortcut begins as a line."""
+    layers = (Residual("block", (Conv("conv", 3, 3, padding=1),)), Flatten("flatten"))
+    axis = figures.draw_network(Architecture("one", (3, 8, 8), layers)).axes[0]
+    (into_conv,), into_sum = arrows(axis)
+    conv, shortcut = into_conv[1], max(start for start, _ in into_sum)
+    assert into_conv[0] == 0 and conv < 0 < shortcut
+    assert sorted(start for start, _ in into_sum) == [conv, shortcut]
+    assert any(list(line.get_xdata()) == [0, shortcut] for line in axis.lines)
 
 
 def test_receptive_fields_are_drawn_where_a_value_has_them():

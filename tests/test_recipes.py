@@ -8,10 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alexnet_course.config import digest
-from alexnet_course.data.augmentation import Colour, Crop, Flip, Shift
-from alexnet_course.data.preparation import Centred, MinusOneToOne, PerChannel, Resize, Scaling
+from alexnet_course.data.augmentation import Augmentation, Colour, Crop, Flip, Shift
+from alexnet_course.data.preparation import (
+    Centred,
+    MinusOneToOne,
+    PerChannel,
+    Preparing,
+    Resize,
+    Scaling,
+)
 from alexnet_course.fields import brief
-from alexnet_course.optimisers import SGD, Adam, AdamW, Muon
+from alexnet_course.optimisers import SGD, Adam, AdamW, Muon, Optimiser
 from alexnet_course.recipes import HE, FirstWeights, Recipe
 from alexnet_course.schedules import Constant, Cosine, OneCycle, Plateau, Schedule, Steps
 
@@ -191,9 +198,11 @@ def test_a_plateau_drops_three_times_in_all_unless_told_otherwise():
     assert Plateau(patience=1, drops=1).rate(0.1, 0, 1, accuracies) == pytest.approx(0.01)
 
 
-def test_a_schedule_without_rates_is_an_error_and_not_another_schedule():
-    with pytest.raises(NotImplementedError, match="Schedule does not say what its rates are"):
-        Schedule().rate(0.1, 0, 1)
+@pytest.mark.parametrize("kind", [Optimiser, Schedule, Preparing, Scaling, Augmentation])
+def test_a_part_that_does_not_say_what_it_does_cannot_be_made(kind):
+    """So nothing falls through to what another part does."""
+    with pytest.raises(TypeError, match=f"abstract class {kind.__name__}"):
+        kind(0.1) if kind is Optimiser else kind()
 
 
 @pytest.mark.parametrize("std", [-0.1, "xavier", float("nan")])

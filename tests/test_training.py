@@ -197,11 +197,6 @@ def test_muon_needs_kernels(tiny_data):
         fit(network, tiny_data, replace(STILL, optimiser=Muon(0.1, SGD(0.1))), device="cpu")
 
 
-def test_an_optimiser_that_makes_none_is_an_error_and_not_another_optimiser(train):
-    with pytest.raises(NotImplementedError, match="Optimiser does not say which optimiser it mak"):
-        train(replace(STILL, optimiser=Optimiser(0.1)))
-
-
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

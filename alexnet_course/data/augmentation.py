@@ -8,6 +8,7 @@ Batches are ``[N, channels, height, width]``, uint8 or, once a change needs frac
 units of full brightness.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet_course.fields import Count, Part, Positive
+from alexnet_course.fields import Count, Positive, Spec
 
 
 def brightness(images: Tensor) -> Tensor:
@@ -102,20 +103,20 @@ Change = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Augmentation(Part):
+class Augmentation(Spec, ABC):
     """What all have in common: ``shared`` images in a row have a draw in common, as 32 have in the
     released 2012 code.
     """
 
     shared: Count = field(default=1, kw_only=True)
 
+    @abstractmethod
     def made_for(self, images: Tensor) -> tuple[Draw, Change]:
         """How to draw and how to change, for a data set with training ``images`` (uint8).
 
         ``draw(count, generator)`` gives a tensor with a row for each of ``count`` images, and
         ``change(images, draws)`` a batch, changed by as many of those rows.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say how images change")
 
 
 @dataclass(frozen=True)

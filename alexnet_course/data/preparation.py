@@ -4,6 +4,7 @@ A new kind is one class in here: its settings, and :meth:`Preparing.made_for`; a
 :meth:`Scaling.mean_and_deviation` instead. Batches are ``[N, channels, height, width]``.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,16 +13,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alexnet_course.data.augmentation import brightness, spare_pixels
-from alexnet_course.fields import Count, Part
+from alexnet_course.fields import Count, Spec
 
 
 @dataclass(frozen=True)
-class Preparing(Part):
+class Preparing(Spec, ABC):
     """One step on the way from stored pixels to a network's input."""
 
+    @abstractmethod
     def made_for(self, images: Tensor, device: torch.device) -> Callable[[Tensor], Tensor]:
         """What it does to a batch on ``device``; ``images`` (uint8) are those to learn from."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it does")
 
 
 def centre_crop(images: Tensor, side: int) -> Tensor:
@@ -56,11 +57,11 @@ class Resize(Preparing):
 class Scaling(Preparing):
     """``(pixel / 255 − mean) / deviation``, channel by channel."""
 
+    @abstractmethod
     def mean_and_deviation(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
         """What to subtract and what to divide by, given those of the images to learn from: float64
         ``[channels]``, in units of full brightness.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say how it scales")
 
     def made_for(self, images: Tensor, device: torch.device) -> Callable[[Tensor], Tensor]:
         mean, deviation = (
