@@ -95,7 +95,7 @@ class Architecture:
             lambda _, x: (replace(x, kernel=kernel, stride=stride) if isinstance(x, Pool) else x,)
         )
 
-    def with_activation(self, function: str) -> "Architecture":
+    def with_activation(self, function: Any) -> "Architecture":
         """Give every ReLU's place to another nonlinearity: ``with_activation("tanh")``.
 
         A layer ``relu1`` becomes ``tanh1`` (of ``leaky-relu``, ``leaky_relu1``).
@@ -201,10 +201,10 @@ ALEXNET_2012 = Architecture(
 
 def _code_2012() -> Architecture:
     """Config 145 of the released code: the paper's layers, in the order in which they ran."""
-    made = {layer.name: layer for layer in ALEXNET_2012.layers}
-    made["conv1"] = replace(made["conv1"], rounding="ceil")
+    of_2012 = ALEXNET_2012.replace("conv1", rounding="ceil")
     for name in ("lrn1", "lrn2"):
-        made[name] = replace(made[name], alpha=0.0001 / 5)
+        of_2012 = of_2012.replace(name, alpha=0.0001 / 5)
+    made = {layer.name: layer for layer in of_2012.layers}
     made["norm2"] = LRN("norm2", size=5, alpha=0.001 / 25, k=1.0, across="space")
     order = (
         "conv1 lrn1 pool1 relu1 conv2 relu2 lrn2 norm2 pool2 conv3 relu3 conv4 relu4 "
@@ -277,7 +277,7 @@ TORCHVISION = Architecture(
 
 def _image_folder() -> Architecture:
     base = _single_tower("", "").without("dropout", "relu6", "relu7")
-    layers = []
+    layers: list[Layer] = []
     for layer in base.with_input(3, 224, 224).replace("conv1", padding=2).with_classes(7).layers:
         if isinstance(layer, Linear):
             layers.append(Dropout(layer.name.replace("fc", "dropout"), at_test=True))

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -190,7 +190,7 @@ def layer_table(architecture: Architecture) -> pd.DataFrame:
     :class:`Field`; ``largest_seen`` is the most rows of the image that
     any output sees (:func:`receptive_rows`). These three are empty where they have no meaning.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for step in trace(architecture):
         layer, made, values = step.layer, step.made, math.prod(step.output_shape)
         weights, biases = layer.parameter_counts(step.input_shape)
@@ -211,7 +211,7 @@ def layer_table(architecture: Architecture) -> pd.DataFrame:
                 "largest_seen": None if made.rows is None else max(map(_height, made.rows)),
             }
         )
-    total = {"name": "total", "kind": "", "output_shape": ()}
+    total: dict[str, Any] = {"name": "total", "kind": "", "output_shape": ()}
     total |= {column: sum(row[column] for row in rows) for column in SUMS}
     table = pd.DataFrame([*rows, total], columns=COLUMNS)
     return table.astype(dict.fromkeys([*SUMS, *FIELDS], "Int64"))

@@ -293,14 +293,14 @@ def _conv_local() -> dict[str, Arm]:
     net_11 = ARCHITECTURES["conv-local-11"]
     with_norms = {"learning_rate": 0.004}
     decay = {"weight_decays": {"conv1": 0.0, "conv2": 0.0, "fc5": 0.01}}
-    longer = {"epochs": CONV_LOCAL.epochs * 13 // 4}  # the files: about 520 epochs for 160
+    longest = CONV_LOCAL.epochs * 13 // 4  # the files: about 520 epochs for 160
     return {
         "as-13": of_13,
         "lrn": _other(of_13, net_11.replace("local3", out_channels=32), optimiser=with_norms),
         "width": _other(of_13, of_13.architecture.replace("local3", out_channels=64)),
         "decay": _other(of_13, optimiser=decay),
-        "length": _other(of_13, **longer),
-        "as-11": _other(of_13, net_11, optimiser=with_norms | decay, **longer),
+        "length": _other(of_13, epochs=longest),
+        "as-11": _other(of_13, net_11, optimiser=with_norms | decay, epochs=longest),
     }
 
 

@@ -7,7 +7,7 @@ holds]``: what is expected, to print, and a function that tells whether a value 
 import math
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
@@ -31,6 +31,7 @@ _WORDS = {
 }
 
 
+@dataclass(frozen=True)
 class Spec:
     """A frozen dataclass whose fields are checked against their annotations when it is made."""
 
@@ -48,8 +49,9 @@ def settle(spec: Any) -> list[str]:
 
     Those that fit are kept as :func:`fitting` gives them.
     """
+    kind: Any = type(spec)
     wrong = []
-    for name, hint in _hints(type(spec)).items():
+    for name, hint in _hints(kind).items():
         try:
             object.__setattr__(spec, name, fitting(name, getattr(spec, name), hint))
         except ValueError as error:
@@ -90,7 +92,7 @@ def fitting(label: str, value: Any, hint: Any) -> Any:
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: Any) -> dict[str, Any]:
     hints = get_type_hints(kind, include_extras=True)
     return {field.name: hints[field.name] for field in fields(kind)}
 

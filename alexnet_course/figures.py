@@ -41,7 +41,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
     "#767676",
 )
 KIND_COLOURS = {"conv": BLUE, "local": SKY, "pool": ORANGE, "linear": GREEN}
-STYLE = {
+STYLE: Any = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.prop_cycle": plt.cycler(color=[BLUE, RED, GREEN, ORANGE, PINK, SKY]),
@@ -68,6 +68,12 @@ def _styled(draw):
     return drawn
 
 
+def _whole_numbers(axis: Axes) -> None:
+    """Ticks of the x axis at whole numbers alone."""
+    locator: Any = axis.xaxis.get_major_locator()
+    locator.set_params(integer=True)
+
+
 @_styled
 def plot_history(history) -> Figure:
     """Loss and accuracy against epochs, training and held out, of one run."""
@@ -77,7 +83,7 @@ def plot_history(history) -> Figure:
         axis.plot(frame["epoch"], frame[f"train_{what}"], "--", label="training")
         axis.plot(frame["epoch"], frame[f"{held}_{what}"], label=held)
         axis.set(xlabel="epoch", ylabel=f"{what} ({unit})")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        _whole_numbers(axis)
     axes[0].legend()
     return figure
 
@@ -104,7 +110,7 @@ def plot_runs(
         axis.plot(published["at"], published["value"], "o--", color=GREY, ms=4, label=label)
     what = column.replace("train_", "training_").replace("_", " ")
     axis.set(xlabel="epoch", ylabel=f"{what} ({'nats' if 'loss' in what else '%'})")
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    _whole_numbers(axis)
     axis.legend()
     return figure
 
@@ -118,7 +124,7 @@ def plot_lines(table: pd.DataFrame, xlabel: str, ylabel: str, log: bool = False)
         axis.plot(values.index, values, marker=marker if few else None, ms=5, label=label)
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
     if pd.api.types.is_integer_dtype(table.index):
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        _whole_numbers(axis)
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)  # over no line
     return figure
 
@@ -150,7 +156,7 @@ def plot_race(table: pd.DataFrame) -> Figure:
         legend.append(Line2D([], [], color=colour, linewidth=5, label=name))
     for way, marker in markers.items():
         face = "white" if way == "published" else GREY
-        look = {"marker": marker, "color": GREY, "mfc": face, "ms": 8, "mew": 2}
+        look: dict[str, Any] = {"marker": marker, "color": GREY, "mfc": face, "ms": 8, "mew": 2}
         legend.append(Line2D([], [], linestyle="", label=way, **look))
     axis.legend(handles=legend, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     axis.set(xscale="log", xlabel="training time (seconds)", ylabel="test accuracy (%)")
@@ -185,6 +191,7 @@ def plot_bars(values: pd.DataFrame, label: str) -> Figure:
     """Horizontal bars: a group for each row of ``values``, a colour for each column."""
     figure, axis = plt.subplots(figsize=(WIDTH, 0.8 + 0.25 * values.size))
     values.plot.barh(ax=axis, width=0.75, legend=values.shape[1] > 1)
+    bars: Any
     for bars in axis.containers:
         axis.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)
     axis.set(xlabel=label, ylabel="", xlim=(0, values.max().max() * 1.12))
@@ -476,7 +483,7 @@ def draw_receptive_fields(architecture: Architecture, names: Sequence[str]) -> F
         corner, field = rows.loc[(len(rows) - 1) // 2, ["first_seen", "seen"]]
         colour = colours[place % len(colours)]
         last = place == len(names) - 1  # drawn wide, and below: a side that two share shows both
-        look = {"ec": colour, "lw": 4.5 if last else 2, "zorder": 2 if last else 3}
+        look: dict[str, Any] = {"ec": colour, "lw": 4.5 if last else 2, "zorder": 2 if last else 3}
         axis.add_patch(Rectangle((corner, corner), field, field, fill=False, **look))
         text = f"{name}: {field}"
         axis.text(corner, corner - 1, text, color=colour, va="bottom", size=9, weight="bold")

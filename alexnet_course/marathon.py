@@ -23,7 +23,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 
@@ -81,7 +81,7 @@ PLAN = (
     Part("study", seeds=tuple(range(10))),
 )
 
-BENCHMARK_OPTIONS = {"rounds": 3, "seconds": 1.0}
+BENCHMARK_OPTIONS: dict[str, Any] = {"rounds": 3, "seconds": 1.0}
 BENCHMARK_SECONDS = 45  # with them, and the processes that measure memory: a guess
 PROBE_SECONDS = 2
 START_SECONDS = 10  # until a run's first step: a guess
@@ -212,8 +212,9 @@ def _begin_worker(threads: int) -> None:
 
 def _end_with_parent() -> None:
     """A killed process can't end its workers, and they would go on unseen."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def attempt(job: Job, folder: Path, precision: str, deadline: float) -> Outcome:
@@ -231,7 +232,7 @@ def attempt(job: Job, folder: Path, precision: str, deadline: float) -> Outcome:
 def _benchmark(job: Job, folder: Path, precision: str, deadline: float) -> Outcome:
     if not _in_time(job, BENCHMARK_SECONDS, deadline):
         return "not begun"
-    run_benchmark(job.arm, **BENCHMARK_OPTIONS, precision=precision, folder=folder)
+    run_benchmark([job.arm], **BENCHMARK_OPTIONS, precision=precision, folder=folder)
     return "recorded"
 
 
@@ -280,7 +281,8 @@ def seconds_per_epoch(name: str, arm: str, precision: str, folder: Path) -> floa
     start = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        state = [x.state_dict() for x in (network, *trainer.optimisers)]
+        optimisers = [optimiser.state_dict() for optimiser in trainer.optimisers]
+        state = {"network": network.state_dict(), "optimisers": optimisers}
         checkpoints.save(Path(place) / "probe.pt", state)
     images = len(data.train) + len(data.held_out)
     return images / speed + time.monotonic() - start

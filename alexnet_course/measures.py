@@ -131,7 +131,7 @@ def ten_crops(network: nn.Sequential, split: Split, preparation: Preparation) ->
     if not crops:
         raise ValueError("ten crops need a preparation that crops, such as CentreCrop(28)")
     network.eval()
-    right = {"centre": 0, "ten": 0}
+    right = {"centre": 0.0, "ten": 0.0}
     for images, labels in _batches(split, preparation.device):
         parts = ten_crop(images, [crops[0].side] * 2)
         ten = torch.stack([network(preparation(part)).softmax(1) for part in parts]).mean(0)
@@ -155,11 +155,8 @@ def masked_passes(
     first = next(i for i, module in enumerate(modules) if dropouts[0] in module.modules())
     front, back = nn.Sequential(*modules[:first]), nn.Sequential(*modules[first:])
     device = preparation.device
-    features, labels = zip(
-        *((front(images), labels) for images, labels in _batches(split, device, preparation)),
-        strict=True,
-    )
-    features, labels = torch.cat(features), torch.cat(labels)
+    batches = [(front(images), labels) for images, labels in _batches(split, device, preparation)]
+    features, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
 
     def accuracy(guess: Tensor) -> float:
         return 100 * (guess.argmax(1) == labels).float().mean().item()

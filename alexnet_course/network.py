@@ -34,9 +34,8 @@ class CeilConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         overhang = []
-        for size, kernel, stride, padding in zip(
-            x.shape[2:], self.kernel_size, self.stride, self.padding, strict=True
-        ):
+        sides: Any = zip(x.shape[2:], self.kernel_size, self.stride, self.padding, strict=True)
+        for size, kernel, stride, padding in sides:
             positions = window_positions(size, kernel, stride, padding, "ceil")
             overhang.append(max(0, (positions - 1) * stride + kernel - size - 2 * padding))
         bottom, right = overhang
@@ -135,6 +134,8 @@ class LocalResponseNorm(nn.Module):
     ones, which is much faster on a CPU than PyTorch's own; with ``groups`` no window crosses from
     one group of channels to the next.
     """
+
+    band: Tensor
 
     def __init__(
         self, channels: int, size: int, alpha: float, beta: float, k: float, groups: int = 1
@@ -356,7 +357,7 @@ class Network(nn.Sequential):
         super().__init__(OrderedDict(modules))
         self.architecture = architecture
 
-    def __getitem__(self, which: int | slice) -> nn.Module:
+    def __getitem__(self, which: int | slice) -> nn.Module:  # type: ignore[override]
         """A layer by its place, or, as a plain ``nn.Sequential``, a slice such as ``[:4]``."""
         if isinstance(which, slice):
             return nn.Sequential(OrderedDict(list(self.named_children())[which]))

@@ -50,7 +50,7 @@ class Optimiser(Spec, ABC):
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, parameter in named:
             layer, _, what = name.rpartition(".")
-            times, decay = 1, decays.get(layer, self.weight_decay)
+            times, decay = 1.0, decays.get(layer, self.weight_decay)
             if what == "bias":
                 times, decay = self.bias_rate, decay if self.bias_decay else 0.0
             groups.setdefault((times * self.learning_rate, decay), []).append(parameter)
@@ -72,8 +72,8 @@ class SGD(Optimiser):
         return [f"nesterov needs momentum, which is {self.momentum}"] if wrong else []
 
     def made_for(self, named: Named, fused: bool | None = None) -> list[torch.optim.Optimizer]:
-        options = {"momentum": self.momentum, "nesterov": self.nesterov}
-        return [torch.optim.SGD(self.groups(named), **options, fused=fused)]
+        groups, momentum = self.groups(named), self.momentum
+        return [torch.optim.SGD(groups, momentum=momentum, nesterov=self.nesterov, fused=fused)]
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ class Adam(Optimiser):
 
     beta1: Share = 0.9
     beta2: Share = 0.999
-    kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.Adam
+    kind: ClassVar[type[torch.optim.Adam]] = torch.optim.Adam
 
     def made_for(self, named: Named, fused: bool | None = None) -> list[torch.optim.Optimizer]:
-        options = {"betas": (self.beta1, self.beta2), "fused": fused}
+        options: dict[str, Any] = {"betas": (self.beta1, self.beta2), "fused": fused}
         return [self.kind(self.groups(named), **options)]
 
 
@@ -93,7 +93,7 @@ class Adam(Optimiser):
 class AdamW(Adam):
     """Adam that takes ``weight_decay`` from the weights themselves (Loshchilov & Hutter 2019)."""
 
-    kind: ClassVar[type[torch.optim.Optimizer]] = torch.optim.AdamW
+    kind: ClassVar[type[torch.optim.Adam]] = torch.optim.AdamW
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,8 @@ def _as_matrix(kernels: nn.Parameter) -> nn.Parameter:
         raise ValueError("Muon needs kernels in channels-last order: network.to(memory_format=…)")
 
     def hand_on(_: Tensor) -> None:
-        matrix.grad, kernels.grad = rows(kernels.grad), None
+        if kernels.grad is not None:
+            matrix.grad, kernels.grad = rows(kernels.grad), None
 
     kernels.register_post_accumulate_grad_hook(hand_on)
     return matrix

@@ -44,6 +44,8 @@ def run_race(
     trial = look_up(races(), name, "race")
     require_writable(folder / "race")
     chosen = tutorial(name)
+    if chosen.best is None or chosen.epoch is None:
+        raise ValueError(f"tutorial {name!r} reports no accuracy that could be reached")
     device, precision = device_and_precision(precision=precision)
     place = _runs_folder(trial, folder, hardware(device.type), precision)
     train = image_data(chosen.data, quiet=True).train

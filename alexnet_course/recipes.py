@@ -90,7 +90,7 @@ class Recipe:
 
     def without(self, *kinds: type) -> "Recipe":
         """Leave out steps of preparation and augmentation: ``without(Shift, Flip)``."""
-        kept = {
+        kept: dict[str, Any] = {
             part: tuple(step for step in getattr(self, part) if not isinstance(step, kinds))
             for part in ("preparation", "augmentation")
         }

@@ -131,7 +131,7 @@ def weights_digest(state: Mapping[str, Tensor]) -> str:
     total = hashlib.sha256()
     for name, tensor in state.items():
         total.update(name.encode())
-        total.update(tensor.detach().float().cpu().contiguous().numpy())
+        total.update(tensor.detach().float().cpu().contiguous().numpy().data)
     return total.hexdigest()
 
 
@@ -193,7 +193,7 @@ class Trainer:
         device: torch.device,
         precision: str,
     ) -> None:
-        network.to(device, memory_format=torch.channels_last)
+        network.to(device).to(memory_format=torch.channels_last)
         self.network = pool_before_relu(network)
         self.train = train.to(device)
         self.recipe, self.seed, self.device, self.precision = recipe, seed, device, precision
@@ -319,8 +319,8 @@ def fit(
     require_match(network, data, trainer.preparation)
     held_out = data.held_out.to(device)
     history = History(data.held_out_name)
-    kept = path and _Checkpoint(path, this_run, network, trainer, history)
-    if stored:
+    kept = None if path is None else _Checkpoint(path, this_run, network, trainer, history)
+    if kept and stored:
         kept.resume(stored)
 
     last = recipe.epochs if until is None else min(until, recipe.epochs)

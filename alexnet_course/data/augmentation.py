@@ -49,7 +49,8 @@ def shift(images: Tensor, pixels: int, offsets: Tensor) -> Tensor:
     The paper's random crops (§4.1) for images that have no pixels to spare: pad by ``pixels``,
     crop at ``offsets`` (int64 ``[N, 2]``, down and right, each from 0 to ``2 · pixels``).
     """
-    return crop(F.pad(images, (pixels,) * 4), *images.shape[2:], offsets)
+    height, width = images.shape[2:]
+    return crop(F.pad(images, (pixels,) * 4), height, width, offsets)
 
 
 def spare_pixels(images: Tensor, side: int) -> int:
