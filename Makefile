@@ -4,11 +4,14 @@ NAMED = $(filter-out file,$(origin PYTHON)) # not empty where PYTHON is given: t
 BIN = .venv/bin
 TWO = -n 2 --dist loadfile # two files of tests, or two chapters, at a time, each on one core
 
-.PHONY: book test colab execute exercises grade grades repository experiments clean always
+.PHONY: book lab test colab execute exercises grade grades repository experiments clean always
 
 book: .venv/book
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
+
+lab: .venv/run
+	$(BIN)/jupyter lab notebooks
 
 test: export OMP_NUM_THREADS = 1
 test: .venv/test
@@ -52,11 +55,15 @@ clean:
 
 always:
 
-.venv/book: .venv/pyvenv.cfg requirements.txt pyproject.toml
-	$(BIN)/pip install --quiet -r requirements.txt
+.venv/book: .venv/pyvenv.cfg requirements-book.txt requirements.txt pyproject.toml
+	$(BIN)/pip install --quiet -r requirements-book.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-.venv/test: .venv/book requirements-test.txt
+.venv/run: .venv/book
+	$(BIN)/pip install --quiet -r requirements.txt
+	touch $@
+
+.venv/test: .venv/run requirements-test.txt
 	$(BIN)/pip install --quiet -r requirements-test.txt
 	touch $@

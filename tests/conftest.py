@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from alexnet_course.architectures import Architecture
 from alexnet_course.data import ImageData, Split, stand_in
@@ -12,6 +13,8 @@ from alexnet_course.layers import Conv, Dropout, Flatten, Linear, Pool, ReLU
 from alexnet_course.recipes import Recipe
 
 os.environ.pop("ALEXNET_COURSE_EXERCISES", None)  # tests are of the exercises that are here
+settings.register_profile("course", deadline=None)  # no clock decides
+settings.load_profile("course")
 
 TINY = Architecture(
     "tiny",
