@@ -4,7 +4,8 @@ NAMED = $(filter-out file,$(origin PYTHON)) # not empty where PYTHON is given: t
 BIN = .venv/bin
 TWO = -n 2 --dist loadfile # two files of tests, or two chapters, at a time, each on one core
 
-.PHONY: book lab test colab execute exercises grade grades repository experiments clean always
+.PHONY: book lab test floors canary notebook-diffs colab execute exercises grade grades repository \
+  experiments clean always
 
 book: .venv/book
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -21,6 +22,22 @@ test: .venv/test
 	$(BIN)/pytest $(TWO)
 	ALEXNET_COURSE_CIFAR10=stand-in ALEXNET_COURSE_SCALE=quick TQDM_DISABLE=1 \
 	  $(BIN)/pytest $(TWO) --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks/*.ipynb
+	$(BIN)/mypy
+
+# The suite at the oldest versions that pyproject.toml allows; of chapters, only that they run.
+floors: export OMP_NUM_THREADS = 1
+floors: .venv-floors/made
+	.venv-floors/bin/pytest $(TWO)
+	ALEXNET_COURSE_CIFAR10=stand-in ALEXNET_COURSE_SCALE=quick TQDM_DISABLE=1 \
+	  .venv-floors/bin/pytest $(TWO) --noconftest --nbval-lax --nbval-current-env \
+	  --nbval-cell-timeout=300 notebooks/*.ipynb
+
+# The book by plain Sphinx and current versions; CONTRIBUTING.md tells what for.
+canary: .venv-canary/made
+	tools/canary.sh
+
+notebook-diffs: .venv/test
+	$(BIN)/nbdime config-git --enable
 
 execute: .venv/test
 	$(BIN)/python tools/notebooks.py execute
@@ -47,7 +64,7 @@ experiments: .venv/test
 	print(*EXPERIMENTS)"); do $(BIN)/python -m alexnet_course experiment $$name || exit; done
 
 clean:
-	rm -rf _build build .venv *.egg-info
+	rm -rf _build build .venv .venv-floors .venv-canary *.egg-info
 
 # Looked at each time; changes only where .venv is made anew, and then all is installed again.
 .venv/pyvenv.cfg: always
@@ -66,4 +83,13 @@ always:
 
 .venv/test: .venv/run requirements-test.txt
 	$(BIN)/pip install --quiet -r requirements-test.txt
+	touch $@
+
+.venv-floors/made: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-floors
+	.venv-floors/bin/pip install --quiet uv
+	.venv-floors/bin/uv pip compile --quiet --all-extras --resolution lowest-direct pyproject.toml \
+	  --output-file .venv-floors/floors.txt
+	.venv-floors/bin/pip install --quiet -r .venv-floors/floors.txt
+	.venv-floors/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@

@@ -37,7 +37,7 @@ def settle(spec: Any) -> list[str]:
     Those that fit are kept as :func:`fitting` gives them.
     """
     wrong = []
-    for name, hint in _hints(type(spec)).items():
+    for name, hint in _hints(type(spec)).items():  # type: ignore[arg-type]  # a class can be hashed
         try:
             object.__setattr__(spec, name, fitting(name, getattr(spec, name), hint))
         except ValueError as error:

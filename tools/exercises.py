@@ -9,7 +9,6 @@ import contextlib
 import io
 import re
 import runpy
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -167,7 +166,8 @@ def faults(name: str, item: Item) -> list[str]:
 
 def try_answers(names: list[str]) -> None:
     """Print for each item how many wrong answers are caught; exit with 1 if any fault is found."""
-    found, count = [], 0
+    found: list[str] = []
+    count = 0
     for name, path in sources().items():
         if names and name not in names:
             continue
@@ -196,4 +196,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

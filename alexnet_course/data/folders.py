@@ -172,7 +172,7 @@ def from_cache(path: Path) -> dict[str, np.ndarray] | None:
 def to_cache(path: Path, arrays: dict[str, np.ndarray]) -> None:
     """Keep ``arrays`` in ``path``; where that can't be, say so and go on."""
     try:
-        write_atomically(path, lambda file: np.savez(file, **arrays))
+        write_atomically(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
     except OSError as error:
         print(f"decoded images could not be kept in {path.parent}: {error}", file=sys.stderr)
 
@@ -189,10 +189,10 @@ def export_folders(data: ImageData, root: Path) -> int:
     for part, split in (("train", data.train), (data.held_out_name, data.held_out)):
         for name in data.classes:
             (root / part / name).mkdir(parents=True)
-        pairs = zip(split.images.numpy(), split.labels.tolist(), strict=True)
-        progress = tqdm(pairs, total=len(split), desc=f"writing {part}", leave=False)
-        for number, (image, label) in enumerate(progress):
-            path = root / part / data.classes[label] / f"{number:05d}.png"
-            Image.fromarray(image.transpose(1, 2, 0)).save(path)
+        one_by_one = split.batches(torch.arange(len(split)), 1, "cpu")
+        progress = tqdm(one_by_one, total=len(split), desc=f"writing {part}", leave=False)
+        for number, (images, labels) in enumerate(progress):
+            path = root / part / data.classes[int(labels[0])] / f"{number:05d}.png"
+            Image.fromarray(images[0].permute(1, 2, 0).numpy()).save(path)
             written += 1
     return written

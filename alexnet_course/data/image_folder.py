@@ -167,7 +167,8 @@ def image_folder(
     return ImageData(
         name,
         classes,
-        *(_held(part) if held else part.in_canonical_order() for part in (train, test)),
+        train=_held(train) if held else train.in_canonical_order(),
+        held_out=_held(test) if held else test.in_canonical_order(),
         held_out_name=HELD_OUT[held_out],
         source=f"{name} from the image folders in {root}, cropped to {size} × {size} pixels",
     )

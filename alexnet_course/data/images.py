@@ -17,7 +17,7 @@ class DataError(ValueError):
 
 def pixel_digest(image: np.ndarray) -> bytes:
     """SHA-256 of an image's bytes: uint8 ``[channels, height, width]``."""
-    return hashlib.sha256(np.ascontiguousarray(image)).digest()
+    return hashlib.sha256(np.ascontiguousarray(image).data).digest()
 
 
 def canonical_order(digests: Sequence[bytes], labels: np.ndarray | Tensor) -> list[int]:
