@@ -4,7 +4,7 @@ NAMED = $(filter-out file,$(origin PYTHON)) # not empty where PYTHON is given: t
 BIN = .venv/bin
 TWO = -n 2 --dist loadfile # two files of tests, or two chapters, at a time, each on one core
 
-.PHONY: book lab test floors canary notebook-diffs colab execute exercises grade grades repository \
+.PHONY: book lab test floors canary links notebook-diffs colab execute exercises grade grades repository \
   experiments clean always
 
 book: .venv/book
@@ -32,9 +32,21 @@ floors: .venv-floors/made
 	  .venv-floors/bin/pytest $(TWO) --noconftest --nbval-lax --nbval-current-env \
 	  --nbval-cell-timeout=300 notebooks/*.ipynb
 
-# The book by plain Sphinx and current versions; CONTRIBUTING.md tells what for.
-canary: .venv-canary/made
-	tools/canary.sh
+# The book by plain Sphinx and today's versions, into _build/canary; CONTRIBUTING.md tells what for.
+canary: .venv/book .venv-canary/pyvenv.cfg
+	.venv-canary/bin/pip install --quiet --upgrade sphinx sphinx-book-theme myst-nb sphinx-comments \
+	  sphinx-copybutton sphinx-design sphinx-exercise sphinx-external-toc sphinx-jupyterbook-latex \
+	  sphinx-multitoc-numbering sphinx-thebe sphinx-togglebutton sphinxcontrib-bibtex \
+	  beautifulsoup4 pytest pyyaml
+	$(BIN)/jupyter-book config sphinx .
+	sed -i.old "s/'jupyter_book', //" conf.py
+	.venv-canary/bin/sphinx-build -E -W -n --keep-going . _build/canary; \
+	  code=$$?; rm conf.py conf.py.old; exit $$code
+	ALEXNET_COURSE_BOOK=_build/canary .venv-canary/bin/pytest --noconftest tests/test_book.py
+
+# Needs a network, and says what sites answer today: never part of the tests.
+links: .venv/book
+	$(BIN)/jupyter-book build . --builder linkcheck
 
 notebook-diffs: .venv/test
 	$(BIN)/nbdime config-git --enable
@@ -84,6 +96,9 @@ always:
 .venv/test: .venv/run requirements-test.txt
 	$(BIN)/pip install --quiet -r requirements-test.txt
 	touch $@
+
+.venv-canary/pyvenv.cfg:
+	$(PYTHON) -m venv .venv-canary
 
 .venv-floors/made: pyproject.toml
 	$(PYTHON) -m venv --clear .venv-floors
