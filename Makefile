@@ -4,11 +4,15 @@ NAMED = $(filter-out file,$(origin PYTHON)) # not empty where PYTHON is given: t
 BIN = .venv/bin
 TWO = -n 2 --dist loadfile # two files of tests, or two chapters, at a time, each on one core
 
-.PHONY: book test colab execute exercises grade grades repository experiments clean always
+.PHONY: book lab test floors canary links notebook-diffs colab execute exercises grade grades repository \
+  experiments clean always
 
 book: .venv/book
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
+
+lab: .venv/run
+	$(BIN)/jupyter lab notebooks
 
 test: export OMP_NUM_THREADS = 1
 test: .venv/test
@@ -18,6 +22,34 @@ test: .venv/test
 	$(BIN)/pytest $(TWO)
 	ALEXNET_COURSE_CIFAR10=stand-in ALEXNET_COURSE_SCALE=quick TQDM_DISABLE=1 \
 	  $(BIN)/pytest $(TWO) --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks/*.ipynb
+	$(BIN)/mypy
+
+# The suite at the oldest versions that pyproject.toml allows; of chapters, only that they run.
+floors: export OMP_NUM_THREADS = 1
+floors: .venv-floors/made
+	.venv-floors/bin/pytest $(TWO)
+	ALEXNET_COURSE_CIFAR10=stand-in ALEXNET_COURSE_SCALE=quick TQDM_DISABLE=1 \
+	  .venv-floors/bin/pytest $(TWO) --noconftest --nbval-lax --nbval-current-env \
+	  --nbval-cell-timeout=300 notebooks/*.ipynb
+
+# The book by plain Sphinx and today's versions, into _build/canary; CONTRIBUTING.md tells what for.
+canary: .venv/book .venv-canary/pyvenv.cfg
+	.venv-canary/bin/pip install --quiet --upgrade sphinx sphinx-book-theme myst-nb sphinx-comments \
+	  sphinx-copybutton sphinx-design sphinx-exercise sphinx-external-toc sphinx-jupyterbook-latex \
+	  sphinx-multitoc-numbering sphinx-thebe sphinx-togglebutton sphinxcontrib-bibtex \
+	  beautifulsoup4 pytest pyyaml
+	$(BIN)/jupyter-book config sphinx .
+	sed -i.old "s/'jupyter_book', //" conf.py
+	.venv-canary/bin/sphinx-build -E -W -n --keep-going . _build/canary; \
+	  code=$$?; rm conf.py conf.py.old; exit $$code
+	ALEXNET_COURSE_BOOK=_build/canary .venv-canary/bin/pytest --noconftest tests/test_book.py
+
+# Needs a network, and says what sites answer today: never part of the tests.
+links: .venv/book
+	$(BIN)/jupyter-book build . --builder linkcheck
+
+notebook-diffs: .venv/test
+	$(BIN)/nbdime config-git --enable
 
 execute: .venv/test
 	$(BIN)/python tools/notebooks.py execute
@@ -44,7 +76,7 @@ experiments: .venv/test
 	print(*EXPERIMENTS)"); do $(BIN)/python -m alexnet_course experiment $$name || exit; done
 
 clean:
-	rm -rf _build build .venv *.egg-info
+	rm -rf _build build .venv .venv-floors .venv-canary *.egg-info
 
 # Looked at each time; changes only where .venv is made anew, and then all is installed again.
 .venv/pyvenv.cfg: always
@@ -52,11 +84,27 @@ clean:
 
 always:
 
-.venv/book: .venv/pyvenv.cfg requirements.txt pyproject.toml
-	$(BIN)/pip install --quiet -r requirements.txt
+.venv/book: .venv/pyvenv.cfg requirements-book.txt requirements.txt pyproject.toml
+	$(BIN)/pip install --quiet -r requirements-book.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-.venv/test: .venv/book requirements-test.txt
+.venv/run: .venv/book
+	$(BIN)/pip install --quiet -r requirements.txt
+	touch $@
+
+.venv/test: .venv/run requirements-test.txt
 	$(BIN)/pip install --quiet -r requirements-test.txt
+	touch $@
+
+.venv-canary/pyvenv.cfg:
+	$(PYTHON) -m venv .venv-canary
+
+.venv-floors/made: pyproject.toml
+	$(PYTHON) -m venv --clear .venv-floors
+	.venv-floors/bin/pip install --quiet uv
+	.venv-floors/bin/uv pip compile --quiet --all-extras --resolution lowest-direct pyproject.toml \
+	  --output-file .venv-floors/floors.txt
+	.venv-floors/bin/pip install --quiet -r .venv-floors/floors.txt
+	.venv-floors/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@

@@ -5,4 +5,9 @@ Start with :data:`alexnet_course.architectures.ARCHITECTURES`, then
 :func:`alexnet_course.training.fit`.
 """
 
-__version__ = "0.1.0"
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("alexnet_course")  # as pyproject.toml has it
+except PackageNotFoundError:  # run from its folder, without being installed
+    __version__ = "unknown"

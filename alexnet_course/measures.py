@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet_course.config import look_up
-from alexnet_course.data.images import ImageData, Split
+from alexnet_course.data.images import ImageData, Labelled
 from alexnet_course.data.preparation import CentreCrop, Preparation
 from alexnet_course.network import LocalResponseNorm
 from alexnet_course.recipes import Recipe
@@ -20,7 +20,7 @@ MASKED_PASSES = (1, 2, 4, 8, 16, 32, 64)
 
 
 def _batches(
-    split: Split, device: torch.device, scale: Preparation | None = None
+    split: Labelled, device: torch.device, scale: Preparation | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
     for images, labels in split.batches(torch.arange(len(split)), EVALUATION_BATCH, device):
         yield images if scale is None else scale(images), labels
@@ -40,7 +40,7 @@ Note = Callable[[str, Any, Tensor, Tensor], None]  # name, module, input, output
 @torch.no_grad()
 def _watch(
     network: nn.Module,
-    split: Split,
+    split: Labelled,
     preparation: Preparation,
     kinds: tuple[type[nn.Module], ...],
     note: Note,
@@ -67,7 +67,7 @@ def _watch(
 
 
 def flat_outputs(
-    network: nn.Sequential, split: Split, preparation: Preparation
+    network: nn.Sequential, split: Labelled, preparation: Preparation
 ) -> dict[str, float]:
     """For each ReLU, tanh or sigmoid the share, in per cent, of its outputs over ``split`` at which
     its slope is below a tenth of the largest: where it is saturated.
@@ -82,7 +82,9 @@ def flat_outputs(
     return {name: 100 * torch.cat(parts).mean().item() for name, parts in shares.items()}
 
 
-def dead_units(network: nn.Sequential, split: Split, preparation: Preparation) -> dict[str, float]:
+def dead_units(
+    network: nn.Sequential, split: Labelled, preparation: Preparation
+) -> dict[str, float]:
     """For each ReLU the share, in per cent, of its maps (or units) that no image of ``split``
     makes positive anywhere.
     """
@@ -97,7 +99,7 @@ def dead_units(network: nn.Sequential, split: Split, preparation: Preparation) -
 
 
 def response_norms(
-    network: nn.Sequential, split: Split, preparation: Preparation
+    network: nn.Sequential, split: Labelled, preparation: Preparation
 ) -> dict[str, float]:
     """For each local response normalisation the mean of what it adds to ``k`` (paper §3.3), and
     the share, in per cent, of values for which that is more than a tenth of ``k``.
@@ -115,7 +117,7 @@ def response_norms(
 
 
 def loss_and_accuracy(
-    network: nn.Sequential, split: Split, preparation: Preparation
+    network: nn.Sequential, split: Labelled, preparation: Preparation
 ) -> dict[str, float]:
     """Mean loss in nats, and accuracy in per cent, without dropout and augmentation."""
     loss, accuracy = evaluate(network, split, preparation)
@@ -123,7 +125,9 @@ def loss_and_accuracy(
 
 
 @torch.no_grad()
-def ten_crops(network: nn.Sequential, split: Split, preparation: Preparation) -> dict[str, float]:
+def ten_crops(
+    network: nn.Sequential, split: Labelled, preparation: Preparation
+) -> dict[str, float]:
     """Accuracy, in per cent, of one crop and of the mean of the softmax over ten (paper §4.1)."""
     from torchvision.transforms.v2.functional import ten_crop  # takes seconds to import
 
@@ -142,7 +146,7 @@ def ten_crops(network: nn.Sequential, split: Split, preparation: Preparation) ->
 
 @torch.no_grad()
 def masked_passes(
-    network: nn.Sequential, split: Split, preparation: Preparation
+    network: nn.Sequential, split: Labelled, preparation: Preparation
 ) -> dict[str, float]:
     """Accuracy, in per cent, of the usual pass without dropout (``"scaled"``), and of the mean of
     the softmax over 1, 2, 4, … passes, each with dropout masks of its own.

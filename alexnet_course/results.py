@@ -89,7 +89,8 @@ def recorded(name: str, folder: Path = RECORDED) -> pd.DataFrame:
         table.insert(0, "arm", manifest["arm"])
         table.insert(1, "seed", manifest["seed"])
         tables.append(table)
-    return _with_making(pd.concat(tables, ignore_index=True), runs)
+    whole = [table for table in tables if len(table)] or tables  # no rows, no types of columns
+    return _with_making(pd.concat(whole, ignore_index=True), runs)
 
 
 def manifests(

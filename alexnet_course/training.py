@@ -28,7 +28,7 @@ from alexnet_course.arithmetic import shape_text
 from alexnet_course.compatibility import require_match
 from alexnet_course.config import plain
 from alexnet_course.data.augmentation import Augmenter
-from alexnet_course.data.images import ImageData, Split
+from alexnet_course.data.images import ImageData, Labelled
 from alexnet_course.data.preparation import Preparation
 from alexnet_course.identity import structure
 from alexnet_course.recipes import Recipe
@@ -138,7 +138,7 @@ def weights_digest(state: Mapping[str, Tensor]) -> str:
 @torch.no_grad()
 def evaluate(
     network: nn.Module,
-    split: Split,
+    split: Labelled,
     preparation: Preparation,
     precision: str = "float32",
     batch_size: int = EVALUATION_BATCH,
@@ -187,7 +187,7 @@ class Trainer:
     def __init__(
         self,
         network: nn.Module,
-        train: Split,
+        train: Labelled,
         recipe: Recipe,
         seed: int,
         device: torch.device,

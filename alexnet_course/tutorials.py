@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from alexnet_course.architectures import Architecture, architecture
 from alexnet_course.config import look_up
 from alexnet_course.data.augmentation import Flip, Shift, VerticalFlip
-from alexnet_course.data.images import Split
+from alexnet_course.data.images import Labelled, Split
 from alexnet_course.data.preparation import (
     MinusOneToOne,
     PerChannel,
@@ -221,12 +221,14 @@ class _Prepared(torch.utils.data.Dataset):
         return self.prepare(Image.fromarray(self.images[place])), self.labels[place]
 
 
-def published_steps(chosen: Tutorial, train: Split, device: torch.device) -> Iterator[int]:
+def published_steps(chosen: Tutorial, train: Labelled, device: torch.device) -> Iterator[int]:
     """Train by the published loop, epoch after epoch without end; gives each batch's size.
 
     Float32, memory in the customary order, one optimiser step a batch, and the loss and the
     number of right answers read back after each: the documents' own code, without its printing.
     """
+    if not isinstance(train, Split):
+        raise TypeError(f"the published loops want images in memory, not {type(train).__name__}")
     network = build(chosen.architecture, seed=0).to(device).train()
     recipe = chosen.recipe
     if recipe.schedule != Constant():

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from alexnet_course.architectures import Architecture
 from alexnet_course.data import ImageData, Split, stand_in
@@ -15,6 +16,8 @@ from alexnet_course.recipes import Recipe
 from alexnet_course.schedules import OneCycle
 
 os.environ.pop("ALEXNET_COURSE_EXERCISES", None)  # tests are of the exercises that are here
+settings.register_profile("course", deadline=None)  # no clock decides
+settings.load_profile("course")
 
 TINY = Architecture(
     "tiny",

@@ -157,3 +157,25 @@ def test_the_trial_notices_bad_tests_and_bad_answers(monkeypatch):
     monkeypatch.setattr(exercises, "answers", lambda name: ({}, known))
     assert "right, but refused: wrong, called right" in " ".join(exercises.faults("ex03", item))
     assert exercises.STUB in item.with_answer(exercises.STUB)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return window // 0",  # in a function that a check calls
+        "return -1 + undefined",
+    ],
+)
+def test_a_wrong_answer_that_merely_stops_is_not_counted_as_caught(monkeypatch, body):
+    item = next(item for item in exercises.items(SOURCES["ex03"]) if item.name == "positions")
+    known = {item.name: {"stops": body, "is wrong": "return 1"}}
+    monkeypatch.setattr(exercises, "answers", lambda name: (known, {}))
+    words = [fault for fault in exercises.faults("ex03", item) if "wrong, but" in fault]
+    assert len(words) == 1 and "no check finds it, since it stops: stops: " in words[0]
+
+
+def test_a_wrong_answer_that_stops_outside_of_any_check_is_not_counted_either(monkeypatch):
+    item = next(exercises.items(SOURCES["ex03"]))
+    known = {item.name: {"stops": "sizes['conv1'] = 1 / 0"}}
+    monkeypatch.setattr(exercises, "answers", lambda name: (known, {}))
+    assert "since it stops: stops: division by zero" in " ".join(exercises.faults("ex03", item))

@@ -1,10 +1,12 @@
 """Image folders that a reader brings: what is read, what is refused, and training from files."""
 
 import hashlib
+import importlib
 import itertools
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from alexnet_course.architectures import Architecture
-from alexnet_course.data import DataError, Preparation, image_folder
+from alexnet_course.data import DataError, ImageData, Preparation, Split, image_folder
 from alexnet_course.data.augmentation import Colour, Flip, Shift
 from alexnet_course.data.preparation import PerChannel, mean_and_deviation
 from alexnet_course.layers import Conv, Dropout, Flatten, Linear, Pool, ReLU
@@ -23,6 +27,9 @@ from alexnet_course.network import build
 from alexnet_course.optimisers import SGD
 from alexnet_course.recipes import Recipe
 from alexnet_course.training import evaluate, fit
+
+# `alexnet_course.data.image_folder` is the function; this is the module that it stands in.
+source = importlib.import_module("alexnet_course.data.image_folder")
 
 SIZE = 16
 COUNTS = {"train": {"ant": 12, "bee": 11}, "test": {"ant": 4, "bee": 5}}
@@ -83,23 +90,94 @@ def test_each_image_is_rgb_resized_to_its_shorter_side_and_cropped(tmp_path, mem
             Image.fromarray(np.ascontiguousarray(array)).save(tmp_path / part / name / "x.png")
     images, labels = everything(image_folder(tmp_path, size=10, memory=memory).train)
     assert images.shape == (2, 3, 10, 10) and images.dtype == torch.uint8
-    assert labels.tolist() == [0, 1] and labels.dtype == torch.int64
-    tall, wide = images[:, :, 1:-1, 1:-1]  # the outermost pixels mix with what is cut off
+    assert sorted(labels.tolist()) == [0, 1] and labels.dtype == torch.int64
+    inner = images[:, :, 1:-1, 1:-1]  # the outermost pixels mix with what is cut off
+    tall, wide = inner[labels.argsort()]
     assert (wide[:, :3] == torch.tensor([10, 20, 30]).view(3, 1, 1)).all()
     assert (wide[:, 5:] == 0).all()
     assert torch.equal(tall, wide.transpose(1, 2))
 
 
 @pytest.mark.parametrize("memory", [ALL, 0])
-def test_images_come_class_by_class_with_their_labels(folder, memory):
+def test_images_come_by_their_content_with_their_labels(folder, memory):
+    shade, label = {}, {}
     for place, path in enumerate(sorted((folder / "train").glob("*/*"))):
-        Image.new("RGB", (SIZE, SIZE), (place, 0, 0)).save(path, format="png")
+        image = Image.new("RGB", (SIZE, SIZE), (place, 0, 0))
+        image.save(path, format="png")
+        planes = bytes([place]) * SIZE**2 + bytes(2 * SIZE**2)  # red, green, blue
+        shade[hashlib.sha256(planes).digest()] = place
+        label[place] = int(path.parent.name == "bee")
+    expected = [place for _, place in sorted(shade.items())]
     data = image_folder(folder, SIZE, memory)
     images, labels = everything(data.train)
     assert data.classes == ("ant", "bee")
-    assert images[:, 0, 0, 0].tolist() == list(range(23))
-    assert labels.tolist() == [0] * 12 + [1] * 11
+    assert images[:, 0, 0, 0].tolist() == expected
+    assert labels.tolist() == [label[place] for place in expected]
     assert len(data.train) == 23 and len(data.held_out) == 9
+
+
+TREES = st.lists(
+    st.tuples(
+        st.sampled_from("ab"),  # the class
+        st.sampled_from(["", "in", "in/deeper"]),  # a folder inside of it
+        st.sampled_from(["png", "bmp", "tiff"]),
+        st.integers(0, 2),  # the shade: some images are alike, under one label or two
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+def planted(root, tree):
+    """Files of one colour, 4 × 4, in ``root``; both parts, and an image in each class at least."""
+    for part in ("train", "test"):
+        for number, (name, inner, ending, shade) in enumerate([*LEAST, *tree]):
+            path = root / part / name / inner / f"{number}.{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (4, 4), (shade, 0, 0)).save(path)
+    return root
+
+
+LEAST = [("a", "", "png", 3), ("b", "", "png", 4)]
+
+
+@given(TREES, st.data())
+@settings(max_examples=20, deadline=None)
+def test_names_places_formats_and_memory_change_neither_order_nor_digest(tree, data):
+    """Held or streamed, and as a set made of the same pixels in another way."""
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        moved = [(name, inner, "png", shade) for name, inner, _, shade in tree]
+        mixed = data.draw(st.permutations(moved))
+        one, other = planted(Path(first), tree), planted(Path(second), mixed)
+        sets = [image_folder(root, 4, memory) for root in (one, other) for memory in (ALL, 0)]
+        images, labels = everything(sets[0].train)
+        for each in sets[1:]:
+            assert torch.equal(everything(each.train)[0], images)
+            assert torch.equal(everything(each.train)[1], labels)
+        by_hand = np.zeros((len(tree) + 2, 3, 4, 4), dtype=np.uint8)
+        by_hand[:, 0] = np.array([shade for *_, shade in [*LEAST, *tree]]).reshape(-1, 1, 1)
+        split = Split.in_canonical_order(
+            by_hand, np.array(["ab".index(name) for name, *_ in [*LEAST, *tree]])
+        )
+        whole = ImageData("by hand", ("a", "b"), split, split, "test", "made for a test")
+        assert {each.digest for each in sets} == {whole.digest}
+
+
+def test_the_order_of_what_is_streamed_is_kept_and_found_anew_when_a_file_changes(
+    folder, monkeypatch
+):
+    decoded = []
+    decode = source._decode
+    monkeypatch.setattr(source, "_decode", lambda *given: decoded.append(1) or decode(*given))
+    first = image_folder(folder, SIZE, memory=0)
+    assert len(decoded) == 32
+    assert image_folder(folder, SIZE, memory=0).train.files == first.train.files
+    assert len(decoded) == 32
+    path = next((folder / "train" / "ant").iterdir())
+    Image.new("RGB", (SIZE, SIZE)).save(path, format="png")
+    changed = image_folder(folder, SIZE, memory=0)
+    assert len(decoded) == 32 + 23
+    assert changed.digest == image_folder(folder, SIZE).digest != first.digest
 
 
 def test_memory_decides_whether_the_images_are_held(made):
@@ -229,18 +307,18 @@ def test_the_digest_of_images_held_in_memory_is_that_of_pixels_and_labels(both):
     assert both[0].digest == hashlib.sha256(content).hexdigest()
 
 
-def test_the_digest_sees_every_file_label_part_and_the_size(folder):
+@pytest.mark.parametrize("memory", [ALL, 0])
+def test_the_digest_sees_every_image_label_part_and_the_size(folder, memory):
     def digest(root=folder, size=SIZE):
-        return image_folder(root, size, memory=0).digest
+        return image_folder(root, size, memory).digest
 
     seen = [digest(), digest(size=8)]
     for part in ("train", "test"):
         path = sorted((folder / part / "bee").iterdir())[-1]
-        with path.open("ab") as file:
-            file.write(b"\0")
+        Image.new("RGB", (SIZE, SIZE)).save(path, format="png")
         seen.append(digest())
     last = sorted((folder / "train" / "ant").iterdir())[-1]
-    last.rename(folder / "train" / "bee" / f"0{last.suffix}")  # the same order, another label
+    last.rename(folder / "train" / "bee" / f"last{last.suffix}")
     seen.append(digest())
     assert len(set(seen)) == 5
     assert digest(folder.rename(folder.with_name("elsewhere"))) == seen[-1]

@@ -535,7 +535,7 @@ def mixed(data, tiny, tmp_path):
     [
         ({"precision": "bfloat16"}, "bfloat16 on cpu by PyTorch"),
         ({"device": "cuda"}, "float32 on cuda by PyTorch"),
-        ({"versions": {"torch": "2.10.0"}}, "float32 on cpu by PyTorch 2.10.0$"),
+        ({"versions": {"torch": "1.13.1"}}, "float32 on cpu by PyTorch 1.13.1$"),
         ({"commit": "a" * 40 + ", with changes"}, "code a{40}, with changes$"),
         ({"commit": "unknown (not run from a git checkout)"}, "code unknown"),
     ],

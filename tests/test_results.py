@@ -41,6 +41,17 @@ from alexnet_course.results import (
 from alexnet_course.tutorials import tutorial
 
 
+def test_a_run_without_epochs_leaves_the_others_numbers_what_they_are():
+    """One diverged at once. No warning either, which would stand in a chapter."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = recorded("activation-rate")
+    assert "relu-0.1" in {run["arm"] for run in manifests("activation-rate") if "diverged" in run}
+    assert "relu-0.1" not in set(table["arm"])
+    assert all(pd.api.types.is_numeric_dtype(table[column]) for column in table if column != "arm")
+    assert pd.api.types.is_integer_dtype(table["epoch"])
+
+
 def test_the_command_recorded_prints_the_shipped_runs(capsys):
     assert main(["recorded", "two-conv", "--format", "csv"]) == 0
     table = pd.read_csv(io.StringIO(capsys.readouterr().out)).set_index("arm")

@@ -27,11 +27,11 @@ DEEPEST = 3  # archives within one another
 class Found:
     """A file that was handed in: the names on the way to it, where its text lies, and its date.
 
-    ``path`` is ``None`` for what lies in an archive and is no notebook: nobody reads it.
+    ``path`` is the null device for what lies in an archive and is no notebook: nobody reads it.
     """
 
     parts: tuple[str, ...]
-    path: Path | None
+    path: Path
     when: float
 
 
@@ -114,7 +114,7 @@ class Gathered:
         parts = (*within, *(part for part in names if part != ".."))
         when = time.mktime((*member.date_time, 0, 0, -1))
         if not (NOTEBOOK.search(name) or ARCHIVE.search(name)):
-            self.files.append(Found(parts, None, when))
+            self.files.append(Found(parts, Path(os.devnull), when))
             return
         if why := self._forbidden(member, name):
             self.left.append((parts, why))

@@ -187,7 +187,8 @@ def _autograde(course: Course, one: Handed, number: str | None) -> list[str]:
             os.environ["ALEXNET_COURSE_NUMBER"] = number
         result = course.api.autograde(one.exercise, one.student, force=True)
         why = "" if result["success"] else _reason(result.get("log", "") + result.get("error", ""))
-        if not why and before and before.tests and not _standing(course, one).tests:
+        after = _standing(course, one)
+        if not why and before and before.tests and not (after and after.tests):
             why = "passes no test"
         if why:
             raise NotGraded(why + ("; the points of an earlier file stand" if before else ""))
@@ -304,13 +305,13 @@ def report(course: Course, notes: dict[tuple[str, str], str] | None = None) -> b
         waiting = Counter(
             place[:2] for place, one in answers.items() if one.grade.needs_manual_grade
         )
-        rows = [
+        rows: list[dict[str, str]] = [
             {
                 "student": student,
                 "exercise": exercise,
                 "points": f"{submission.score:g}",
                 "of": f"{submission.max_score:g}",
-                WAITING: waiting[student, exercise],
+                WAITING: str(waiting[student, exercise]),
                 "notes": kept.get((student, exercise), ""),
             }
             for student, exercise, submission in _submissions(book)
@@ -331,7 +332,7 @@ def report(course: Course, notes: dict[tuple[str, str], str] | None = None) -> b
         if not result["success"]:
             print(f"no feedback for {row['student']}, {row['exercise']}: grade it again")
     print(f"{len(rows)} graded: {grades}; feedback in {course.folder / 'feedback'}")
-    if any(row[WAITING] for row in rows):
+    if waiting:
         print(f"written answers wait for points in {written}; then run 'make grades'")
     return not wrong
 
@@ -374,14 +375,15 @@ def _take_over(lines: list[dict[str, str]], answers: dict[Place, _Written]) -> d
     """Enter the points of ``written.csv``, and print what is wrong; gives points that can't be."""
     wrong = {}
     digests = {one.digest: one for one in answers.values()}
-    count = Counter(line.get("digest") for line in lines)
+    count = Counter(line.get("digest", "") for line in lines)
     for line in lines:
         if not line["points"].strip():
             continue
-        place = tuple(line[name] for name in PLACE)
-        one = answers.get(place)
-        if one is None and count[line.get("digest")] == 1:
-            one = digests.get(line.get("digest"))  # a spreadsheet may have changed a name, too
+        student, exercise, cell = place = tuple(line[name] for name in PLACE)
+        digest = line.get("digest", "")
+        one = answers.get((student, exercise, cell))
+        if one is None and count[digest] == 1:
+            one = digests.get(digest)  # a spreadsheet may have changed a name, too
         if one is None:
             why = "nothing was graded under this name; leave the line out"
         elif not one.is_of(line):
@@ -449,4 +451,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -164,6 +164,14 @@ def _is_prose(cell: NotebookNode) -> bool:
     return cell.cell_type != "code"
 
 
+def _grade_id(cell: NotebookNode) -> str | None:
+    return graded(cell).get("grade_id")
+
+
+def _cell_id(cell: NotebookNode) -> str | None:
+    return cell.get("id")
+
+
 def _places(notebook: NotebookNode, release: NotebookNode) -> dict[int, int]:
     """Which cell of ``notebook`` each cell of ``release`` has become, by position."""
     place: dict[int, int] = {}
@@ -173,19 +181,24 @@ def _places(notebook: NotebookNode, release: NotebookNode) -> dict[int, int]:
         if position not in place and (theirs := next(free, None)) is not None:
             place[position] = theirs
 
-    def rank(theirs: int, ours: NotebookNode) -> tuple[bool, bool]:
-        # Of a cell and its copy, the one that was worked in; then the one of the same type.
-        cell = notebook.cells[theirs]
-        return text_of(cell) in ("", text_of(ours)), cell.cell_type != ours.cell_type
+    def of_its_type(ours: NotebookNode, places: Iterable[int]) -> list[int]:
+        """``places`` in their order, those with a cell of the same type first."""
+        return sorted(places, key=lambda n: notebook.cells[n].cell_type != ours.cell_type)
 
-    keys = (lambda cell: graded(cell).get("grade_id"), lambda cell: cell.get("id"))
-    for key in keys:
+    def worked_in(ours: NotebookNode, places: Iterable[int]) -> list[int]:
+        """Of a cell and its copy, the one that was worked in; then the one of the same type."""
+        untouched = ("", text_of(ours))
+        return sorted(
+            of_its_type(ours, places), key=lambda n: text_of(notebook.cells[n]) in untouched
+        )
+
+    for key in (_grade_id, _cell_id):
         for position, ours in enumerate(release.cells):
             if key(ours):
                 same = [n for n, cell in enumerate(notebook.cells) if key(cell) == key(ours)]
-                take(position, sorted(same, key=lambda n, ours=ours: rank(n, ours)))
-    texts = [[text_of(cell) for cell in one.cells] for one in (release, notebook)]
-    blocks = difflib.SequenceMatcher(None, *texts, autojunk=False).get_opcodes()
+                take(position, worked_in(ours, same))
+    before, after = ([text_of(cell) for cell in one.cells] for one in (release, notebook))
+    blocks = difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
     for tag, a, b, c, d in blocks:
         for position in range(a, b):
             ours = release.cells[position]
@@ -198,7 +211,7 @@ def _places(notebook: NotebookNode, release: NotebookNode) -> dict[int, int]:
                 named = re.match(r"(def|class) \w+\b", ours.source)
                 wanted = named[0] if named else ""
                 there = [n for n in range(c, d) if wanted in notebook.cells[n].source]
-                take(position, sorted(there, key=lambda n, ours=ours: rank(n, ours)[1]))
+                take(position, of_its_type(ours, there))
             elif not graded(ours):
                 alike = [n for n in range(c, d) if _alike(ours, notebook.cells[n])]
                 take(position, alike)

@@ -9,10 +9,10 @@ import hashlib
 import io
 import os
 import re
-import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import yaml
 from PIL import Image, ImageChops
 
@@ -90,9 +90,8 @@ def set_repository(url: str) -> None:
     text = CONFIG.read_text()
     values = {"url": url, "colab_url": COLAB if url else ""}
     for key, value in values.items():
-        text, count = re.subn(
-            rf"(?m)^(  {key}:).*(  # stamped)$", lambda m, v=value: f'{m[1]} "{v}"{m[2]}', text
-        )
+        value = value.replace("\\", r"\\")
+        text, count = re.subn(rf"(?m)^(  {key}:).*(  # stamped)$", rf'\g<1> "{value}"\g<2>', text)
         if count != 1:
             raise SystemExit(f"{CONFIG} has no line '  {key}: …  # stamped'; put it back")
     CONFIG.write_text(text)
@@ -134,6 +133,11 @@ def execute(names: list[str]) -> None:
         print(f"{path.relative_to(ROOT)}: executed")
 
 
+def largest_change(one: Image.Image, other: Image.Image) -> int:
+    """By how much, of 255, red, green or blue of a pixel differ at most."""
+    return int(np.asarray(ImageChops.difference(one, other)).max())
+
+
 def smaller(png: str) -> str:
     """The same opaque picture (base64) in fewer bytes: no transparency, and better packed.
 
@@ -143,8 +147,7 @@ def smaller(png: str) -> str:
     with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
         opaque = picture.convert("RGB")
         few = opaque.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        changes = ImageChops.difference(opaque, few.convert("RGB")).getextrema()
-        best = few if max(largest for _, largest in changes) <= NOT_SEEN else opaque
+        best = few if largest_change(opaque, few.convert("RGB")) <= NOT_SEEN else opaque
         packed = io.BytesIO()
         best.save(packed, "PNG", optimize=True, dpi=picture.info.get("dpi"))
     return base64.b64encode(packed.getvalue()).decode()
@@ -175,8 +178,7 @@ def alike(stored: str, drawn: str) -> bool:
     )
     if one.size != other.size:
         return False
-    changes = ImageChops.difference(one.reduce(4), other.reduce(4)).getextrema()
-    return max(largest for _, largest in changes) <= ALIKE
+    return largest_change(one.reduce(4), other.reduce(4)) <= ALIKE
 
 
 def faults(path: Path) -> list[str]:
@@ -255,4 +257,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -224,7 +224,7 @@ def _by_names(
         for at, ones in heads.items()
         if _several((files[one], inside[one]) for one in ones if one in inside)
     }
-    result = {}
+    result: dict[Found, str | None] = {}
     for one, (first, *more) in chains.items():
         if said := _said(one, roll):
             result[one] = said

@@ -107,7 +107,9 @@ def value_and_unit(number: str) -> tuple[Decimal, Decimal]:
     digits, *word = number.replace(",", "").replace("%", " %").split()
     value = Decimal(digits)
     power = sum(SCALES[one] for one in word)
-    return value.scaleb(power), Decimal((0, (1,), value.as_tuple().exponent + power))
+    last = value.as_tuple().exponent
+    assert isinstance(last, int)  # no NaN, no infinity
+    return value.scaleb(power), Decimal((0, (1,), last + power))
 
 
 def rounds_to(token: str, number: str) -> bool:
@@ -161,7 +163,7 @@ def stands(number: str, origin: str, chapter: str, book: dict[str, Chapter]) -> 
         return origin != TO_DO
     there, numbers = book.get(match["chapter"] or chapter), match["numbers"]
     return (
-        bool(there)
+        there is not None
         and said(number, [numbers.split(" ± ")]) == numbers
         and holds(numbers, there.lines())
     )

@@ -57,16 +57,17 @@ def cifar10(download: bool = True, quiet: bool = False) -> ImageData:
     other pictures too, or files are there and damaged: those are never replaced by the stand-in.
     """
     named = os.environ.get(VARIABLE)
+    reason = ""
     if named == STAND_IN:
         data = stand_in()
         reason = f"{VARIABLE} asks for it"
     elif named:
-        data, reason = _named_folders(named), ""
+        data = _named_folders(named)
+    elif found := _torchvision(download):
+        data = found
     else:
-        data, reason = _torchvision(download), ""
-        if data is None:
-            data = stand_in()
-            reason = f"{VARIABLE} is not set, and CIFAR-10 could not be downloaded"
+        data = stand_in()
+        reason = f"{VARIABLE} is not set, and CIFAR-10 could not be downloaded"
     if not quiet:
         print(f"Data: {data.source}{': ' + reason if reason else ''}.")
     return data

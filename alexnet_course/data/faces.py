@@ -67,14 +67,15 @@ def drawn_faces(seed: int = 0, train: int = 200, test: int = 50, size: int = 48)
     for name, value in (("train", train), ("test", test), ("size", size)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
-    parts = (
+    drawn, held_out = (
         _make_split(np.random.default_rng([seed, number]), count, size)
         for number, count in enumerate((train, test))
     )
     return ImageData(
         "drawn faces",
         CLASSES,
-        *parts,
+        drawn,
+        held_out,
         held_out_name="test",
         source="drawings of faces made by this course (not photographs, and NOT FER2013)",
     )

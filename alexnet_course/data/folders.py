@@ -70,12 +70,13 @@ def _decode(path: str, size: int) -> np.ndarray:
 
 def _list_part(
     folder: Path, classes: tuple[str, ...], per_class: int | None
-) -> tuple[list[os.DirEntry], list[int]]:
+) -> tuple[list[str], list[int]]:
     """The PNG files of all classes, and their labels."""
-    files, labels = [], []
+    files: list[str] = []
+    labels: list[int] = []
     for label, name in enumerate(classes):
-        entries = {entry.name: entry for entry in os.scandir(folder / name)}
-        found = [entries[n] for n in visible(entries) if n.lower().endswith(".png")]
+        names = visible(path.name for path in (folder / name).iterdir())
+        found = [os.path.join(folder, name, n) for n in names if n.lower().endswith(".png")]
         if not found or (per_class and len(found) != per_class):
             expected = f"{per_class:,}" if per_class else "at least one"
             raise DataError(
@@ -87,17 +88,19 @@ def _list_part(
     return files, labels
 
 
-def _listing_key(files: Iterable[os.DirEntry], settings: str) -> str:
-    """Changes whenever one of ``files`` appears, goes, or is written again, behind a link too."""
-    total = hashlib.sha256(settings.encode())
-    for file in files:
+def place_in_cache(files: Iterable[str], settings: str) -> Path:
+    """Where to keep what is made of ``files``.
+
+    Another place whenever one of them appears, goes, or is written again, behind a link too.
+    """
+    total = hashlib.sha256(f"{Path.cwd()} {settings}".encode())
+    for path in files:
         try:
-            stat = file.stat()
+            stat = os.stat(path)
         except OSError as error:
-            raise unreadable(file.path, error) from error
-        target = os.path.realpath(file) if file.is_symlink() else ""
-        total.update(f"{file.path} {target} {stat.st_size} {stat.st_mtime_ns}\n".encode())
-    return total.hexdigest()[:32]
+            raise unreadable(path, error) from error
+        total.update(f"{path} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return cache_folder() / f"{total.hexdigest()[:32]}.npz"
 
 
 def load_folders(
@@ -128,17 +131,16 @@ def load_folders(
         for part, per_class in zip(("train", "test"), counts or (None, None), strict=True)
     }
     every_file = [file for files, _ in listed.values() for file in files]
-    places = [(root / part / label).resolve() for part in listed for label in classes]
-    kept = cache_folder() / f"{_listing_key(every_file, f'{size} {classes} {places}')}.npz"
-    arrays = _from_cache(kept)
+    kept = place_in_cache(every_file, f"{size} {classes}")
+    arrays = from_cache(kept)
     if arrays is None:
         arrays = {}
         for part, (files, labels) in listed.items():
-            images = read_all(files, lambda file: _decode(file.path, size), size, f"reading {part}")
+            images = read_all(files, lambda path: _decode(path, size), size, f"reading {part}")
             split = Split.in_canonical_order(images, np.array(labels))
             arrays[f"{part}_images"] = split.images.numpy()
             arrays[f"{part}_labels"] = split.labels.numpy()
-        _to_cache(kept, arrays)
+        to_cache(kept, arrays)
     return ImageData(
         name,
         classes,
@@ -155,7 +157,8 @@ def _split(arrays: dict[str, np.ndarray], part: str) -> Split:
     )
 
 
-def _from_cache(path: Path) -> dict[str, np.ndarray] | None:
+def from_cache(path: Path) -> dict[str, np.ndarray] | None:
+    """The arrays kept in ``path``; ``None`` where there are none, or none that can be read."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             return dict(stored)
@@ -166,9 +169,10 @@ def _from_cache(path: Path) -> dict[str, np.ndarray] | None:
         return None
 
 
-def _to_cache(path: Path, arrays: dict[str, np.ndarray]) -> None:
+def to_cache(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Keep ``arrays`` in ``path``; where that can't be, say so and go on."""
     try:
-        write_atomically(path, lambda file: np.savez(file, **arrays))
+        write_atomically(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
     except OSError as error:
         print(f"decoded images could not be kept in {path.parent}: {error}", file=sys.stderr)
 
@@ -185,10 +189,10 @@ def export_folders(data: ImageData, root: Path) -> int:
     for part, split in (("train", data.train), (data.held_out_name, data.held_out)):
         for name in data.classes:
             (root / part / name).mkdir(parents=True)
-        pairs = zip(split.images.numpy(), split.labels.tolist(), strict=True)
-        progress = tqdm(pairs, total=len(split), desc=f"writing {part}", leave=False)
-        for number, (image, label) in enumerate(progress):
-            path = root / part / data.classes[label] / f"{number:05d}.png"
-            Image.fromarray(image.transpose(1, 2, 0)).save(path)
+        one_by_one = split.batches(torch.arange(len(split)), 1, "cpu")
+        progress = tqdm(one_by_one, total=len(split), desc=f"writing {part}", leave=False)
+        for number, (images, labels) in enumerate(progress):
+            path = root / part / data.classes[int(labels[0])] / f"{number:05d}.png"
+            Image.fromarray(images[0].permute(1, 2, 0).numpy()).save(path)
             written += 1
     return written

@@ -1,23 +1,30 @@
 """Any folders of images: ``DIR/train/<class>/*`` and ``DIR/test/<class>/*``, of whatever sizes."""
 
-import hashlib
 import os
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import torch
 from PIL import Image
 from torch import Tensor
 from tqdm.std import tqdm
 
-from alexnet_course.data.folders import differing_classes
-from alexnet_course.data.images import DataError, ImageData, Labelled, Split
+from alexnet_course.data.folders import differing_classes, from_cache, place_in_cache, to_cache
+from alexnet_course.data.images import (
+    DataError,
+    ImageData,
+    Labelled,
+    Split,
+    canonical_order,
+    pixel_digest,
+)
 from alexnet_course.data.pictures import (
     ENDINGS,
     class_folders,
@@ -49,6 +56,20 @@ class FolderSplit(Labelled):
     size: int
     workers: int | None = None
 
+    def in_canonical_order(self) -> "FolderSplit":
+        """The same images in :func:`~alexnet_course.data.images.canonical_order`.
+
+        All are decoded for it; their digests are kept in the cache.
+        """
+        kept = place_in_cache(self.files, f"digests {self.size} {PIL.__version__}")
+        arrays = from_cache(kept)
+        if arrays is None:
+            digests = b"".join(pixel_digest(image) for image in self._decoded("ordering images"))
+            arrays = {"digests": np.frombuffer(digests, dtype=np.uint8).reshape(len(self), -1)}
+            to_cache(kept, arrays)
+        order = canonical_order([digest.tobytes() for digest in arrays["digests"]], self.labels)
+        return self[torch.tensor(order)]
+
     def __getitem__(self, which: Tensor | slice) -> "FolderSplit":
         places = torch.arange(len(self))[which].tolist()
         files = tuple(self.files[place] for place in places)
@@ -65,7 +86,7 @@ class FolderSplit(Labelled):
         device = torch.device(device)
         workers = self.workers
         if workers is None:
-            workers = 0 if device.type == "cpu" else min(os.cpu_count() or 1, MOST_WORKERS)
+            workers = 0 if device.type == "cpu" else min(_cores(), MOST_WORKERS)
 
         def read(which: Tensor) -> list[Tensor]:
             images = np.stack([_decode(self.files[i], self.size) for i in which.tolist()])
@@ -86,12 +107,15 @@ class FolderSplit(Labelled):
         return _read([self.files[place] for place in places], self.size, "sampling images")
 
     def update_digest(self, total: Any) -> None:
-        """Add the content of every file, then labels and size, to ``total``: all files are read."""
-        for path in tqdm(self.files, desc="digesting files", leave=False):
-            with open(path, "rb") as file:
-                total.update(hashlib.file_digest(file, "sha256").digest())
+        """Add all pixels, then all labels, to ``total``, as a :class:`Split` does: all are read."""
+        for image in self._decoded("digesting images"):
+            total.update(np.ascontiguousarray(image))
         total.update(self.labels.contiguous().numpy())
-        total.update(str(self.size).encode())
+
+    def _decoded(self, what: str) -> Iterator[np.ndarray]:
+        """Each image in turn, read by as many threads as there are cores, with a bar."""
+        images = _map_ahead(lambda path: _decode(path, self.size), self.files, _cores())
+        yield from tqdm(images, total=len(self), desc=what, leave=False)
 
 
 def image_folder(
@@ -100,7 +124,10 @@ def image_folder(
     """Images in ``root/train/<class>/`` and ``root/test/<class>/``, of any sizes and many formats.
 
     Where there is no ``test``, ``val`` or ``validation`` is taken, and held out under the name
-    "validation". Classes, then paths, come in alphabetical order, folders inside a class included.
+    "validation". Classes come in alphabetical order; folders inside a class belong to it. Images
+    come in the order of their content, as those of :func:`~alexnet_course.data.cifar10` do, so
+    that names of files and their place in a class change nothing.
+
     Each image becomes uint8 ``[3, size, size]``: turned upright, RGB, the middle square of its
     shorter side resized to ``size`` pixels (paper §2, where ``size`` is 256). Transparent parts
     become white, 16-bit grey is divided by 257, of an animation the first picture is taken.
@@ -108,9 +135,10 @@ def image_folder(
     Hidden files and folders, and what macOS and network drives put beside pictures, are passed
     over. A warning says how many other files are left out, and of which endings.
 
-    If all of them take at most ``memory`` bytes, they are decoded now; else each part is a
-    :class:`FolderSplit`, which reads them as they are needed. ``name`` is that of the folder
-    unless given.
+    If all of them take at most ``memory`` bytes, they are held, else each part is a
+    :class:`FolderSplit`, which reads them as they are needed: the same images in the same order,
+    with the same digest. For the order, all of them are decoded now, and for the digest once more.
+    ``name`` is that of the folder unless given.
 
     Raises :class:`~alexnet_course.data.DataError` for a missing part, an empty class, fewer than
     two classes, parts whose classes differ, and an image that is unreadable or of unknown
@@ -134,17 +162,13 @@ def image_folder(
         )
     if others or more_others:
         warnings.warn(f"{root}: {_left_out(others + more_others)}", stacklevel=2)
-    parts = [train, test]
-    if (len(train) + len(test)) * 3 * size * size <= memory:
-        parts = [
-            Split(_read(part.files, size, f"reading {folder}"), part.labels)
-            for folder, part in zip(("train", held_out), parts, strict=True)
-        ]
     name = name or root.resolve().name
+    held = (len(train) + len(test)) * 3 * size * size <= memory
     return ImageData(
         name,
         classes,
-        *parts,
+        train=_held(train) if held else train.in_canonical_order(),
+        held_out=_held(test) if held else test.in_canonical_order(),
         held_out_name=HELD_OUT[held_out],
         source=f"{name} from the image folders in {root}, cropped to {size} × {size} pixels",
     )
@@ -160,7 +184,10 @@ def _list(root: Path, part: str, size: int) -> tuple[tuple[str, ...], FolderSpli
     expected = f"Expected {folder}/<class>/ with images in each"
     if not classes:
         raise DataError(f"{folder}: there is no class folder. {expected}")
-    files, labels, empty, others = [], [], [], Counter()
+    files: list[str] = []
+    labels: list[int] = []
+    empty: list[str] = []
+    others: Counter[str] = Counter()
     for label, name in enumerate(classes):
         found, more = picture_files(folder / name)
         files += found
@@ -189,7 +216,8 @@ def _map_ahead(function: Callable, items: Iterable, workers: int) -> Iterator:
     if not workers:
         yield from map(function, items)
         return
-    pool, waiting = ThreadPoolExecutor(workers), deque()
+    pool = ThreadPoolExecutor(workers)
+    waiting: deque[Future] = deque()
     try:
         for item in items:
             waiting.append(pool.submit(function, item))
@@ -199,6 +227,15 @@ def _map_ahead(function: Callable, items: Iterable, workers: int) -> Iterator:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _held(part: FolderSplit) -> Split:
+    images = _read(part.files, part.size, "reading images")
+    return Split.in_canonical_order(images.numpy(), part.labels)
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
 
 
 def _read(files: Sequence[str], size: int, what: str) -> Tensor:

@@ -1,10 +1,10 @@
 """A labelled image set, held whole: uint8 pixels in one tensor, in one canonical order."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -15,10 +15,47 @@ class DataError(ValueError):
     """Images that cannot be used: the message says what was found and what was expected."""
 
 
-class Labelled:
-    """What has ``labels`` (int64 ``[N]``), one for each of its images."""
+def pixel_digest(image: np.ndarray) -> bytes:
+    """SHA-256 of an image's bytes: uint8 ``[channels, height, width]``."""
+    return hashlib.sha256(np.ascontiguousarray(image).data).digest()
+
+
+def canonical_order(digests: Sequence[bytes], labels: np.ndarray | Tensor) -> list[int]:
+    """Order by content: each image's :func:`pixel_digest`, then its label.
+
+    Class folders, pickled batches or anything else that holds the same images give them in the same
+    order. It mixes the classes, so the first N images are a fair sample.
+    """
+    return sorted(range(len(digests)), key=lambda i: (digests[i], int(labels[i])))
+
+
+class Labelled(Protocol):
+    """N images with ``labels`` (int64 ``[N]``): what training and measuring ask of a part of a set.
+
+    :class:`Split` holds its images in memory; ``FolderSplit`` reads them from files when needed.
+    """
 
     labels: Tensor
+
+    def __getitem__(self, which: Tensor | slice) -> Self: ...
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same images and labels, those that are held on ``device``."""
+        ...
+
+    def batches(
+        self, order: Tensor, size: int, device: torch.device | str
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images and labels in the given ``order`` (indices), ``size`` at a time, on ``device``."""
+        ...
+
+    def sample_images(self) -> Tensor:
+        """The images from which colour statistics are taken."""
+        ...
+
+    def update_digest(self, total: Any) -> None:
+        """Add all pixels, then all labels, to ``total``."""
+        ...
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -62,15 +99,10 @@ class Split(Labelled):
         return self.images
 
     @classmethod
-    def in_canonical_order(cls, images: np.ndarray, labels: np.ndarray) -> "Split":
-        """Order by content: the SHA-256 of each image's bytes, then its label.
-
-        Class folders, pickled batches or anything else that holds the same images give the same
-        tensors. The order mixes the classes, so the first N images are a fair sample.
-        """
+    def in_canonical_order(cls, images: np.ndarray, labels: np.ndarray | Tensor) -> "Split":
+        """``images`` (uint8) and ``labels`` in :func:`canonical_order`."""
         images = np.ascontiguousarray(images)
-        keys = [hashlib.sha256(image).digest() for image in images]
-        order = sorted(range(len(keys)), key=lambda i: (keys[i], labels[i]))
+        order = canonical_order([pixel_digest(image) for image in images], labels)
         return cls(
             torch.from_numpy(images[order]),
             torch.from_numpy(np.asarray(labels, dtype=np.int64)[order]),
@@ -92,8 +124,8 @@ class ImageData:
 
     name: str
     classes: tuple[str, ...]
-    train: Split
-    held_out: Split
+    train: Labelled
+    held_out: Labelled
     held_out_name: str
     source: str
 

@@ -61,7 +61,9 @@ def picture_files(folder: Path) -> tuple[list[str], Counter[str]]:
     Links are followed, but each folder is read once, and none that the link to it lies in. What is
     hidden or otherwise clutter is neither read nor counted.
     """
-    found, others, seen = [], Counter(), {folder.resolve()}
+    found: list[tuple[str, str]] = []
+    others: Counter[str] = Counter()
+    seen = {folder.resolve()}
     for here, inner, names in os.walk(folder, onerror=_refuse, followlinks=True):
         folders = visible(inner)
         inner.clear()  # os.walk goes where this list says

@@ -80,8 +80,9 @@ WRONG = {
         """,
     },
     "carry-over": {
-        "input and classes only": """
+        "conv1 with half its stride and no more": """
             small = alexnet.with_input(3, pixels, pixels).with_classes(7)
+            small = small.replace("conv1", stride=2)
         """,
         "small pooling windows": """
             small = alexnet.with_input(3, pixels, pixels).with_classes(7).with_pooling(2, 2)
@@ -119,9 +120,9 @@ WRONG = {
             small = alexnet.with_input(3, pixels, pixels)
             small = small.replace("conv1", stride=1, padding=(72 - pixels) // 2)
         """,
-        "the edit thrown away": """
-            small = alexnet.with_input(3, pixels, pixels).with_classes(7)
-            small.replace("conv1", stride=1, padding=(72 - pixels) // 2)
+        "the edit of the input thrown away": """
+            small = alexnet.with_classes(7)
+            small.with_input(3, pixels, pixels)
         """,
         "another network's table": """
             small = ARCHITECTURES["single-tower"].with_input(3, pixels, pixels).with_classes(7)
@@ -232,16 +233,16 @@ WRONG = {
                     whole.bias.copy_(conv.bias)
             return whole
         """,
-        "always two groups": """
+        "the first group and the last": """
             whole = nn.Conv2d(
                 conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding,
                 bias=conv.bias is not None,
             )
-            rows, columns = conv.out_channels // 2, conv.in_channels // 2
+            rows, columns = conv.out_channels // conv.groups, conv.in_channels // conv.groups
             with torch.no_grad():
                 whole.weight.zero_()
                 whole.weight[:rows, :columns] = conv.weight[:rows]
-                whole.weight[rows:, columns:] = conv.weight[rows:]
+                whole.weight[-rows:, -columns:] = conv.weight[-rows:]
                 if conv.bias is not None:
                     whole.bias.copy_(conv.bias)
             return whole
@@ -309,9 +310,9 @@ WRONG = {
             conv.weight, conv.groups = nn.Parameter(weight), 1
             return conv
         """,
-        "square only": """
+        "the same stride and padding both ways": """
             whole = nn.Conv2d(
-                conv.in_channels, conv.out_channels, conv.kernel_size[0], conv.stride[0],
+                conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride[0],
                 conv.padding[0], bias=conv.bias is not None,
             )
             rows, columns = conv.out_channels // conv.groups, conv.in_channels // conv.groups

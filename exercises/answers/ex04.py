@@ -235,9 +235,10 @@ WRONG = {
             trained = multiply_adds[1:] if frozen else multiply_adds
             return 2 * images * epochs * (sum(multiply_adds) + sum(trained) + sum(trained[1:]))
         """,
-        "stops where all layers are frozen": """
+        "a gradient spared even where all layers are frozen": """
             trained = multiply_adds[frozen:]
-            passes = sum(multiply_adds) + 2 * sum(trained) - trained[0]
+            spared = multiply_adds[min(frozen, len(multiply_adds) - 1)]
+            passes = sum(multiply_adds) + 2 * sum(trained) - spared
             return 2 * images * epochs * passes
         """,
         "the last layer trained even if all are frozen": """

@@ -419,14 +419,14 @@ WRONG = {
                 used = min(size, (used - 1) * stride + window - padding)
             return 2 * side * (side - used)
         """,
-        "stops at an empty list": """
+        "without layers nothing is seen": """
             sides = [side]
             for window, stride, padding in layers:
                 sides.append((sides[-1] + 2 * padding - window) // stride + 1)
             used = sides.pop()
             for window, stride, padding in reversed(layers):
                 used = min(sides.pop(), (used - 1) * stride + window - padding)
-            return side**2 - used**2 if layers[0] else 0
+            return side**2 - used**2 if layers else side**2
         """,
         "the list of layers is turned round": """
             sizes = [side]

@@ -154,17 +154,16 @@ WRONG = {
             ]
             return torch.stack(made)
         """,
-        "height and width exchanged": """
-            n, _, w, h = images.shape
+        "pieces turned over": """
+            n, _, h, w = images.shape
             tops = torch.randint(0, h - size + 1, (n,), generator=generator)
             lefts = torch.randint(0, w - size + 1, (n,), generator=generator)
             flips = torch.rand(n, generator=generator) < 0.5
             made = [
-                image[:, t : t + size, l : l + size].flip(2) if f
-                else image[:, t : t + size, l : l + size]
-                for image, t, l, f in zip(images, tops, lefts, flips)
+                image[:, t : t + size, l : l + size].transpose(1, 2) for image, t, l in
+                zip(images, tops, lefts)
             ]
-            return torch.stack(made)
+            return torch.stack([piece.flip(2) if f else piece for piece, f in zip(made, flips)])
         """,
         "from everybody's generator": """
             n, _, h, w = images.shape

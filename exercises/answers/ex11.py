@@ -139,16 +139,18 @@ WRONG = {
                     v.mul_(momentum).sub_(rate * (weight_decay * w + w.grad))
                     w.data += v.detach()
         """,
-        "in-place change without no_grad": """
-            for w, v in zip(parameters, velocities):
-                v *= momentum
-                v -= rate * w.grad
-                w += v
-        """,
-        "every parameter must have a gradient": """
+        "momentum of the step that is made": """
             with torch.no_grad():
                 for w, v in zip(parameters, velocities):
-                    v.copy_(momentum * v - rate * (weight_decay * w + w.grad))
+                    if w.grad is not None:
+                        v.sub_(rate * (weight_decay * w + w.grad)).mul_(momentum)
+                        w.add_(v)
+        """,
+        "without a gradient it still shrinks": """
+            with torch.no_grad():
+                for w, v in zip(parameters, velocities):
+                    slope = 0 if w.grad is None else w.grad
+                    v.copy_(momentum * v - rate * (weight_decay * w + slope))
                     w.add_(v)
         """,
         "without a gradient it still glides": """
@@ -368,10 +370,10 @@ WRONG = {
                 return (d[0] if d else math.nan), math.nan
             return sum(d) / len(d), stats.t.ppf((1 + level) / 2, len(d) - 1) * stats.sem(d)
         """,
-        "every old seed must be in new": """
+        "a seed that is missing in new made no difference": """
             if len(old) < 2:
                 raise ValueError("too few")
-            d = [new[seed] - old[seed] for seed in old]
+            d = [new.get(seed, old[seed]) - old[seed] for seed in old]
             return sum(d) / len(d), stats.t.ppf((1 + level) / 2, len(d) - 1) * stats.sem(d)
         """,
         "a table of two values of t": """
