@@ -325,7 +325,20 @@ def gains_of_pairs(
     return pd.DataFrame.from_dict(rows, orient="index").astype({"seeds": int})
 
 
-def mean_interval(values: Iterable[float], level: float = 0.95) -> tuple[float, float]:
+class Interval(NamedTuple):
+    """A mean and the half-width of its interval, which is NaN where there is none."""
+
+    mean: float
+    half_width: float
+
+    def text(self, digits: int = 2) -> str:
+        """``"82.96 ± 0.87"``; the mean alone where that is all."""
+        text = f"{self.mean:,.{digits}f}"
+        width = self.half_width
+        return text if math.isnan(width) else f"{text} ± {width:,.{digits}f}"
+
+
+def mean_interval(values: Iterable[float], level: float = 0.95) -> Interval:
     """Mean and half-width of its t-interval; the half-width is NaN for a single value.
 
     Both are NaN where a value is: a mean of the others would leave out the runs that failed.
@@ -335,9 +348,9 @@ def mean_interval(values: Iterable[float], level: float = 0.95) -> tuple[float, 
     numbers = pd.Series(list(values), dtype=float)
     mean = numbers.mean(skipna=False)
     if len(numbers) < 2:
-        return float(mean), float("nan")
+        return Interval(float(mean), float("nan"))
     width = stats.t.ppf((1 + level) / 2, len(numbers) - 1) * stats.sem(numbers)
-    return float(mean), float(width)
+    return Interval(float(mean), float(width))
 
 
 class TwoWay(NamedTuple):
@@ -392,7 +405,7 @@ def pooled_interval(
     weights: Mapping[str, float],
     column: str = "test_accuracy",
     level: float = 0.95,
-) -> tuple[float, float]:
+) -> Interval:
     """Mean and half-width of a weighted sum of arms, its spread taken from all arms of ``runs``.
 
     ``{"a": 1, "b": -1}`` is the difference of two arms; weights must sum to 0, so that what a seed
@@ -410,7 +423,7 @@ def pooled_interval(
     )
     squares = sum(weight**2 for weight in weights.values())
     width = stats.t.ppf((1 + level) / 2, fit.degrees) * fit.spread
-    return float(mean), float(width * (squares / table.shape[1]) ** 0.5)
+    return Interval(float(mean), float(width * (squares / table.shape[1]) ** 0.5))
 
 
 def _arms_by_seeds(runs: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -441,15 +454,10 @@ def seeds_for(aim: float, spread: float) -> int:
 
 def interval_text(values: Iterable[float], digits: int = 2) -> str:
     """:func:`mean_interval` to print: ``"82.96 ± 0.87"``; of a single value, that value alone."""
-    return _text(*mean_interval(values), digits)
+    return mean_interval(values).text(digits)
 
 
-def _text(mean: float, half_width: float, digits: int) -> str:
-    text = f"{mean:,.{digits}f}"
-    return text if math.isnan(half_width) else f"{text} ± {half_width:,.{digits}f}"
-
-
-def prediction_interval(values: Iterable[float], level: float = 0.95) -> tuple[float, float]:
+def prediction_interval(values: Iterable[float], level: float = 0.95) -> Interval:
     """Mean and half-width of the interval in which one more value is to be expected.
 
     The yardstick for a single run of somebody else's: it is as uncertain as one of ours, besides
@@ -457,9 +465,9 @@ def prediction_interval(values: Iterable[float], level: float = 0.95) -> tuple[f
     """
     numbers = list(values)
     mean, half_width = mean_interval(numbers, level)
-    return mean, half_width * (len(numbers) + 1) ** 0.5
+    return Interval(mean, half_width * (len(numbers) + 1) ** 0.5)
 
 
 def prediction_text(values: Iterable[float], digits: int = 2) -> str:
     """:func:`prediction_interval` to print, as :func:`interval_text` does."""
-    return _text(*prediction_interval(values), digits)
+    return prediction_interval(values).text(digits)
