@@ -23,14 +23,16 @@ def human(name: Any) -> str:
 
 def number(value: Any, digits: int = 2) -> str:
     """``60965224`` as ``"60,965,224"``, fractions to ``digits`` places, shapes as ``"96×55×55"``,
-    and nothing for what is missing; texts as they are.
+    ``True`` as ``"yes"``, and nothing for what is missing or false; texts as they are.
     """
     if isinstance(value, Interval):
         return value.text(digits)
     if isinstance(value, tuple):
         return shape_text(value)
-    if isinstance(value, (str, bool)):
-        return str(value)
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, str):
+        return value
     if pd.isna(value):
         return ""
     return f"{value:,.{digits}f}" if isinstance(value, float) else f"{value:,}"

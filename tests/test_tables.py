@@ -26,7 +26,8 @@ NAN = float("nan")
         (None, ""),
         (pd.NA, ""),
         (NAN, ""),
-        (True, "True"),
+        (True, "yes"),
+        (False, ""),
     ],
 )
 def test_a_cell_is_written_as_people_read_it(value, text):
