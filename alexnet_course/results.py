@@ -5,7 +5,7 @@ import math
 import re
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
 from numbers import Real
@@ -351,6 +351,14 @@ def mean_interval(values: Iterable[float], level: float = 0.95) -> Interval:
         return Interval(float(mean), float("nan"))
     width = stats.t.ppf((1 + level) / 2, len(numbers) - 1) * stats.sem(numbers)
     return Interval(float(mean), float(width))
+
+
+def intervals(
+    table: pd.DataFrame, by: Callable[[Iterable[float]], Interval] | None = None
+) -> pd.Series:
+    """For each column of ``table`` its :func:`mean_interval`, or what ``by`` gives."""
+    found = {column: (by or mean_interval)(table[column]) for column in table}
+    return pd.Series(found.values(), index=table.columns, dtype=object)
 
 
 class TwoWay(NamedTuple):

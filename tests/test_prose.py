@@ -38,7 +38,7 @@ def numbers(text):
         ("two of 5 layers, a stride of 2", []),
         ("CIFAR-10 and CS231n in 2012 (§3.3, §4.1–4.2), chapters 6, 7 and 12, Figure 14", []),
         ("`alpha=0.75` and\n```python\nx = 0.99\n```\n", []),
-        ("# 12 · The study\n:label: ex-12-a\n[chapter 12](12_study.ipynb#part-34)", []),
+        ("# 12 · The study\n:label: ex-12-a\n[chapter 13](13_study.ipynb#part-34)", []),
         ("**Time** about 25 minutes to read.", []),
         (r"$96 \cdot 363 + 96 = 34{,}944$ is half of $\tfrac12 n$", ["96", "363", "96", "34,944"]),
     ],

@@ -8,7 +8,7 @@ from bs4 import BeautifulSoup
 
 from alexnet_course.architectures import ARCHITECTURES
 from alexnet_course.arithmetic import layer_table
-from alexnet_course.results import Interval
+from alexnet_course.results import Interval, intervals, mean_interval, prediction_interval
 from alexnet_course.tables import human, number, of_arms, of_gains, show
 
 NAN = float("nan")
@@ -114,3 +114,10 @@ def test_gains_are_paired_by_seed_with_the_pooled_width_beside(runs):
     pooled = 2.776445 * spread * math.sqrt(2 / 3)
     own = 4.302653 / math.sqrt(3)
     assert row == ["b, over a", f"2.00 ± {own:.2f}", f"± {pooled:.2f}", "0.00 ± 0.00", ""]
+
+
+def test_each_column_has_its_interval():
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [1.0, 1.0, 1.0]})
+    assert list(intervals(frame)) == [mean_interval(frame["a"]), (1, 0)]
+    assert intervals(frame, prediction_interval)["a"] == prediction_interval(frame["a"])
+    assert list(intervals(frame).index) == ["a", "b"]

@@ -1,4 +1,4 @@
-"""Answers to ex12 that students give: each takes the place of the solution in its cell."""
+"""Answers to ex13 that students give: each takes the place of the solution in its cell."""
 
 WRONG = {
     "hand-study": {
