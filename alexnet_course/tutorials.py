@@ -21,7 +21,6 @@ from alexnet_course.data.preparation import (
     PerChannel,
     Resize,
     Scaling,
-    mean_and_deviation,
 )
 from alexnet_course.fields import Spec
 from alexnet_course.network import build
@@ -114,8 +113,8 @@ def _(part: Shift, images: Tensor) -> Callable:
 def _(part: Scaling, images: Tensor) -> Callable:
     from torchvision.transforms import Normalize
 
-    mean, deviation = part.mean_and_deviation(*mean_and_deviation(images))
-    return Normalize(mean.tolist(), deviation.tolist())
+    mean, divisor = part.mean_and_divisor(images)
+    return Normalize(mean.tolist(), divisor.tolist())
 
 
 TUTORIALS: dict[str, Tutorial] = {

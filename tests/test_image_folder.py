@@ -20,8 +20,8 @@ from PIL import Image
 
 from alexnet_course.architectures import Architecture
 from alexnet_course.data import DataError, ImageData, Preparation, Split, image_folder
-from alexnet_course.data.augmentation import Colour, Flip, Shift
-from alexnet_course.data.preparation import PerChannel, mean_and_deviation
+from alexnet_course.data.augmentation import Colour, Flip, Shift, mean_and_deviation
+from alexnet_course.data.preparation import PerChannel
 from alexnet_course.layers import Conv, Dropout, Flatten, Linear, Pool, ReLU
 from alexnet_course.network import build
 from alexnet_course.optimisers import SGD

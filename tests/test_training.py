@@ -407,8 +407,8 @@ class Darken(Augmentation):
 class Inverted(Scaling):
     """From 1 for black to −1 for white."""
 
-    def mean_and_deviation(self, mean, deviation):
-        return torch.full_like(mean, 0.5), torch.full_like(mean, -0.5)
+    def mean_and_divisor(self, images):
+        return torch.full((3,), 0.5), torch.full((3,), -0.5)
 
 
 @dataclass(frozen=True)

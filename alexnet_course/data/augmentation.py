@@ -78,6 +78,16 @@ def cut_out(images: Tensor, side: int, centres: Tensor, filling: Tensor) -> Tens
     return torch.where(covered, filling[:, None, None].to(images.dtype), images)
 
 
+def mean_and_deviation(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each channel of ``images`` (uint8): float64 ``[channels]``, full brightness being 1."""
+    channels = images.transpose(0, 1).flatten(1)
+    counts = torch.stack([channel.bincount(minlength=256) for channel in channels])
+    shares = counts.double() / counts.sum(1, keepdim=True)
+    levels = torch.arange(256, device=images.device).double() / 255
+    mean = (shares * levels).sum(1, keepdim=True)
+    return mean.flatten(), (shares * (levels - mean) ** 2).sum(1).sqrt()
+
+
 def colour_directions(images: Tensor) -> Tensor:
     """The principal directions of the colours of ``images`` (uint8 ``[N, 3, H, W]``).
 
@@ -180,13 +190,13 @@ class Cutout(Augmentation):
 
     def made_for(self, images: Tensor) -> tuple[Draw, Change]:
         sizes = torch.tensor(images.shape[2:])
-        mean = images.transpose(0, 1).flatten(1).double().mean(1)
+        mean, _ = mean_and_deviation(images)
 
         def draw(count: int, generator: torch.Generator) -> Tensor:
             return (torch.rand(count, 2, generator=generator) * sizes).long()
 
         def change(batch: Tensor, centres: Tensor) -> Tensor:
-            colour = mean.round() if batch.dtype == torch.uint8 else mean / 255
+            colour = (255 * mean).round() if batch.dtype == torch.uint8 else mean
             return cut_out(batch, self.side, centres, colour.to(batch.device))
 
         return draw, change

@@ -1,7 +1,7 @@
 """Preparation: what is done to every image before a network sees it, in training and after.
 
 A new kind is one class in here: its settings, and :meth:`Preparing.made_for`; a scaling has
-:meth:`Scaling.mean_and_deviation` instead. Batches are ``[N, channels, height, width]``.
+:meth:`Scaling.mean_and_divisor` instead. Batches are ``[N, channels, height, width]``.
 """
 
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from alexnet_course.data.augmentation import brightness, spare_pixels
+from alexnet_course.data.augmentation import brightness, mean_and_deviation, spare_pixels
 from alexnet_course.fields import Count, Spec
 
 
@@ -58,42 +58,33 @@ class Scaling(Preparing):
     """``(pixel / 255 − mean) / deviation``, channel by channel."""
 
     @abstractmethod
-    def mean_and_deviation(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
-        """What to subtract and what to divide by, given those of the images to learn from: float64
+    def mean_and_divisor(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What to subtract and what to divide by, for a data set with training ``images``: float64
         ``[channels]``, in units of full brightness.
         """
 
     def made_for(self, images: Tensor, device: torch.device) -> Callable[[Tensor], Tensor]:
-        mean, deviation = (
-            x.float().view(1, -1, 1, 1).to(device)
-            for x in self.mean_and_deviation(*mean_and_deviation(images))
+        mean, divisor = (
+            x.float().view(1, -1, 1, 1).to(device) for x in self.mean_and_divisor(images)
         )
-        return lambda batch: (brightness(batch) - mean) / deviation
-
-
-def mean_and_deviation(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each channel of ``images`` (uint8): float64 ``[channels]``, full brightness being 1."""
-    channels = images.transpose(0, 1).flatten(1)
-    counts = torch.stack([channel.bincount(minlength=256) for channel in channels])
-    shares = counts.double() / counts.sum(1, keepdim=True)
-    levels = torch.arange(256, device=images.device).double() / 255
-    mean = (shares * levels).sum(1, keepdim=True)
-    return mean.flatten(), (shares * (levels - mean) ** 2).sum(1).sqrt()
+        return lambda batch: (brightness(batch) - mean) / divisor
 
 
 @dataclass(frozen=True)
 class MinusOneToOne(Scaling):
     """From −1 for black to 1 for white."""
 
-    def mean_and_deviation(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.full_like(mean, 0.5), torch.full_like(mean, 0.5)
+    def mean_and_divisor(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        half = torch.full((images.shape[1],), 0.5, dtype=torch.double)
+        return half, half
 
 
 @dataclass(frozen=True)
 class PerChannel(Scaling):
     """Mean 0 and deviation 1 over the images to learn from; a channel that is all alike, 0."""
 
-    def mean_and_deviation(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+    def mean_and_divisor(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        mean, deviation = mean_and_deviation(images)
         return mean, deviation.clamp_min(1 / 255)
 
 
@@ -103,7 +94,8 @@ class Centred(Scaling):
     each pixel's own).
     """
 
-    def mean_and_deviation(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+    def mean_and_divisor(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        mean, _ = mean_and_deviation(images)
         return mean, torch.full_like(mean, 1 / 255)
 
 
