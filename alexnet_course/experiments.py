@@ -132,10 +132,9 @@ def _choices(name: str, recipes: Mapping[str, Recipe]) -> dict[str, Arm]:
     }
 
 
-def _tuned(base: Recipe, rate: float | None = None, *left_out: type, **changes: Any) -> Recipe:
-    """``base`` at another rate, without some steps, and with other changes."""
-    recipe = replace(base.without(*left_out), **changes)
-    return recipe.with_optimiser(learning_rate=rate) if rate else recipe
+def _at(rate: float, recipe: Recipe, **changes: Any) -> Recipe:
+    """``recipe`` at another rate, and with other changes."""
+    return replace(recipe, **changes).with_optimiser(learning_rate=rate)
 
 
 def _first_weights(**starts: FirstWeights | None) -> dict[str, Arm]:
@@ -336,6 +335,7 @@ def _faces() -> dict[str, Arm]:
 # Our recipes, at length or short, from which the experiments on settings start.
 _TWO_CONV, _FACES = TRAINED_WELL["two-conv"], TRAINED_WELL["image-folder"]
 _THREE_EPOCHS, _TWO_EPOCHS = replace(_TWO_CONV, epochs=3), replace(_FACES, epochs=2)
+_NO_SHIFT = _THREE_EPOCHS.without(Shift)
 _ONE_EPOCH = replace(TRAINED_WELL["adam-augmented"], epochs=1)
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -362,7 +362,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             "Which learning rate suits two-conv with momentum and a one-cycle schedule?",
             _choices(
                 "two-conv",
-                {f"rate-{rate:g}": _tuned(_THREE_EPOCHS, rate) for rate in (0.025, 0.05, 0.1)},
+                {f"rate-{rate:g}": _at(rate, _THREE_EPOCHS) for rate in (0.025, 0.05, 0.1)},
             ),
             seeds=(0,),
         ),
@@ -372,26 +372,22 @@ EXPERIMENTS: dict[str, Experiment] = {
             _choices(
                 "two-conv",
                 {
-                    "he": _tuned(_THREE_EPOCHS, first_weights=HE),
-                    "he-batch-64": _tuned(_THREE_EPOCHS, first_weights=HE, batch_size=64),
-                    "he-shift-2": _tuned(
+                    "he": replace(_THREE_EPOCHS, first_weights=HE),
+                    "he-batch-64": replace(_THREE_EPOCHS, first_weights=HE, batch_size=64),
+                    "he-shift-2": replace(
                         _THREE_EPOCHS, first_weights=HE, augmentation=(Flip(), Shift(2))
                     ),
-                    "he-no-shift": _tuned(_THREE_EPOCHS, None, Shift, first_weights=HE),
-                    "he-rate-0.02": _tuned(_THREE_EPOCHS, 0.02, first_weights=HE),
-                    "he-rate-0.01": _tuned(_THREE_EPOCHS, 0.01, first_weights=HE),
-                    "no-shift": _tuned(_THREE_EPOCHS, None, Shift),
-                    "batch-64-rate-0.025": _tuned(_THREE_EPOCHS, 0.025, batch_size=64),
-                    "batch-64-rate-0.025-no-shift": _tuned(
-                        _THREE_EPOCHS, 0.025, Shift, batch_size=64
-                    ),
-                    "batch-64-rate-0.03-no-shift-early-peak": _tuned(
-                        _THREE_EPOCHS, 0.03, Shift, batch_size=64, schedule=OneCycle(warmup=0.15)
+                    "he-no-shift": replace(_NO_SHIFT, first_weights=HE),
+                    "he-rate-0.02": _at(0.02, _THREE_EPOCHS, first_weights=HE),
+                    "he-rate-0.01": _at(0.01, _THREE_EPOCHS, first_weights=HE),
+                    "no-shift": _NO_SHIFT,
+                    "batch-64-rate-0.025": _at(0.025, _THREE_EPOCHS, batch_size=64),
+                    "batch-64-rate-0.025-no-shift": _at(0.025, _NO_SHIFT, batch_size=64),
+                    "batch-64-rate-0.03-no-shift-early-peak": _at(
+                        0.03, _NO_SHIFT, batch_size=64, schedule=OneCycle(warmup=0.15)
                     ),
                     **{
-                        f"adam-{rate:g}-no-shift": _tuned(
-                            _THREE_EPOCHS, None, Shift, optimiser=Adam(rate)
-                        )
+                        f"adam-{rate:g}-no-shift": replace(_NO_SHIFT, optimiser=Adam(rate))
                         for rate in (0.001, 0.002)
                     },
                 },
@@ -412,7 +408,7 @@ EXPERIMENTS: dict[str, Experiment] = {
                 for name, arm in _choices(
                     "two-conv",
                     {
-                        arm: _tuned(_TWO_CONV, 0.01, Shift, batch_size=32, schedule=schedule)
+                        arm: _at(0.01, _TWO_CONV.without(Shift), batch_size=32, schedule=schedule)
                         for arm, schedule in {
                             "constant": Constant(),
                             "plateau": Plateau(patience=2),
@@ -565,9 +561,9 @@ EXPERIMENTS: dict[str, Experiment] = {
                 "adam-augmented",
                 {
                     "he-rate-0.02": _ONE_EPOCH,
-                    "he-rate-0.05": _tuned(_ONE_EPOCH, 0.05),
-                    "rate-0.05": _tuned(_ONE_EPOCH, 0.05, first_weights=None),
-                    "rate-0.1": _tuned(_ONE_EPOCH, 0.1, first_weights=None),
+                    "he-rate-0.05": _at(0.05, _ONE_EPOCH),
+                    "rate-0.05": _at(0.05, _ONE_EPOCH, first_weights=None),
+                    "rate-0.1": _at(0.1, _ONE_EPOCH, first_weights=None),
                 },
             ),
             seeds=(0,),
@@ -607,9 +603,9 @@ EXPERIMENTS: dict[str, Experiment] = {
             {
                 name: replace(_mended_faces(recipe), measured_on="validation")
                 for name, recipe in {
-                    "he-rate-0.0005": _tuned(_TWO_EPOCHS, 0.0005, optimiser=_TWO_CONV.optimiser),
+                    "he-rate-0.0005": _at(0.0005, _TWO_EPOCHS, optimiser=_TWO_CONV.optimiser),
                     "he-adam-0.0001": _TWO_EPOCHS,
-                    "adam-0.0001": _tuned(_TWO_EPOCHS, first_weights=None),
+                    "adam-0.0001": replace(_TWO_EPOCHS, first_weights=None),
                 }.items()
             },
             seeds=(0,),
