@@ -40,11 +40,14 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
     "#D55E00",
     "#767676",
 )
+PALETTE = (BLUE, RED, GREEN, ORANGE, PINK, SKY)
+# What a label begins with, where that has the same colour in every figure.
+MEANINGS = {"ReLU": BLUE, "tanh": RED, "sigmoid": ORANGE, "GELU": GREEN, "leaky ReLU": PINK}
 KIND_COLOURS = {"conv": BLUE, "local": SKY, "pool": ORANGE, "linear": GREEN}
 STYLE: Any = {
     "axes.axisbelow": True,
     "axes.grid": True,
-    "axes.prop_cycle": plt.cycler(color=[BLUE, RED, GREEN, ORANGE, PINK, SKY]),
+    "axes.prop_cycle": plt.cycler(color=PALETTE),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "figure.constrained_layout.use": True,
@@ -74,6 +77,26 @@ def _whole_numbers(axis: Axes) -> None:
     locator.set_params(integer=True)
 
 
+def _looks(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Colour and line of each label: those of :data:`MEANINGS` (dashed, then dotted where it comes
+    again), else the next of the palette that means nothing else here.
+    """
+    labels = list(map(str, labels))
+    meant = {
+        label: colour
+        for label in labels
+        for name, colour in MEANINGS.items()
+        if label.split(",")[0] == name
+    }
+    free = (colour for colour in PALETTE * len(labels) if colour not in meant.values())
+    looks: dict[str, dict[str, Any]] = {}
+    for label in labels:
+        colour = meant.get(label) or next(free)
+        before = sum(look["color"] == colour for look in looks.values())
+        looks[label] = {"color": colour, "linestyle": ("-", "--", ":", "-.")[before % 4]}
+    return looks
+
+
 @_styled
 def plot_history(history) -> Figure:
     """Loss and accuracy against epochs, training and held out, of one run."""
@@ -95,16 +118,18 @@ def plot_runs(
     """One thin line a seed and one thick line a mean, for each arm in ``labels``.
 
     ``runs`` is what :func:`alexnet_course.results.recorded` gives; ``published`` (columns
-    ``at``, ``value``) is drawn beside them in grey.
+    ``at``, ``value``) is drawn beside them in grey. What one starts from comes first, in blue;
+    the functions of :data:`MEANINGS` keep their colours.
     """
     figure, axis = plt.subplots(figsize=(WIDTH, 3.8))
-    for colour, (arm, label) in zip((BLUE, RED, GREEN, ORANGE), labels.items()):
+    looks = _looks(labels.values())
+    for arm, label in labels.items():
         chosen = runs[runs["arm"] == arm]
         for _, one in chosen.groupby("seed"):
-            axis.plot(one["epoch"], one[column], color=colour, linewidth=0.7, alpha=0.6)
+            axis.plot(one["epoch"], one[column], linewidth=0.7, alpha=0.6, **looks[label])
         mean = chosen.groupby("epoch")[column].mean()
-        seeds = chosen["seed"].nunique()
-        axis.plot(mean.index, mean, color=colour, linewidth=2.2, label=f"{label} ({seeds} seeds)")
+        text = f"{label} ({chosen['seed'].nunique()} seeds)"
+        axis.plot(mean.index, mean, linewidth=2.2, label=text, **looks[label])
     if published is not None:
         label = "as printed in the tutorial"
         axis.plot(published["at"], published["value"], "o--", color=GREY, ms=4, label=label)
@@ -119,9 +144,11 @@ def plot_runs(
 def plot_lines(table: pd.DataFrame, xlabel: str, ylabel: str, log: bool = False) -> Figure:
     """A line for each column of ``table`` over its index; ``log`` for a logarithmic y axis."""
     figure, axis = plt.subplots(figsize=(WIDTH, 3.4))
+    looks = _looks(table.columns)
     for (label, values), marker in zip(table.items(), "osD^vX*P", strict=False):
         few = len(values) <= 20
-        axis.plot(values.index, values, marker=marker if few else None, ms=5, label=label)
+        look = looks[str(label)] | {"marker": marker if few else None, "ms": 5}
+        axis.plot(values.index, values, label=label, **look)
     axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
     if pd.api.types.is_integer_dtype(table.index):
         _whole_numbers(axis)
@@ -218,7 +245,7 @@ def plot_intervals(table: pd.DataFrame, label: str) -> Figure:
         low, high = (table["mean"] + sign * table["pooled"] for sign in (-1, 1))
         axis.hlines(rows, low, high, color=SKY, linewidth=8, zorder=1.5, label="pooled")
     if "paper" in table:
-        axis.plot(table["paper"], rows, "D", color=RED, mfc="white", ms=7, mew=2, label="paper")
+        axis.plot(table["paper"], rows, "D", color=GREY, mfc="white", ms=7, mew=2, label="paper")
     if {"paper", "pooled"} & {*table}:
         axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
     axis.set(yticks=rows, yticklabels=table.index, xlabel=label, ylim=(len(table) - 0.5, -0.5))

@@ -18,17 +18,19 @@ from typing import Literal
 import pandas as pd
 import torch
 
+from alexnet_course import tables
 from alexnet_course.arithmetic import training_operations
 from alexnet_course.checkpoints import require_writable, write_atomically
 from alexnet_course.config import digest, plain, several
 from alexnet_course.data import DataError, ImageData, image_data
 from alexnet_course.data.folders import cache_folder
-from alexnet_course.experiments import Experiment
+from alexnet_course.experiments import Experiment, experiment
 from alexnet_course.fields import Count, Seed, fitting
 from alexnet_course.measures import measure_all
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment, sealed
 from alexnet_course.results import manifests, record_path, recorded_epochs
+from alexnet_course.scale import chosen_scale
 from alexnet_course.training import TrainingDiverged, device_and_precision, fit
 
 
@@ -147,18 +149,20 @@ def rehearse(
     precision: str = "auto",
     scale: str = "quick",
     epochs: int = 2,
+    per_class: int = 100,
 ) -> pd.DataFrame:
     """Run arms without recording them; gives a row for each seed (by default the first) and arm.
 
-    ``scale="quick"``: at most 100 training and 50 held-out images a class, batches of 32, with a
-    rate that is lower as the batches are smaller, and ``epochs`` epochs, on any images, the
-    stand-in's too. That takes seconds (minutes for images of 200 pixels and more) and shows that
-    an experiment runs, its measures included; an accuracy after so little training is no answer to
-    its question. ``"full"``: as :func:`run`, with the epochs of the recipe.
+    ``scale="quick"``: at most ``per_class`` training images a class and half as many held out,
+    batches of 32, with a rate that is lower as the batches are smaller, and ``epochs`` epochs, on
+    any images, the stand-in's too. That takes seconds (minutes for images of 200 pixels and more)
+    and shows that an experiment runs, its measures included; an accuracy after so little training
+    is no answer to its question. ``"full"``: as :func:`run`, with the epochs of the recipe.
     """
     fitting("experiment", chosen, Experiment)
     fitting("scale", scale, Literal["quick", "full"])
     epochs = fitting("epochs", epochs, Count)
+    per_class = fitting("per_class", per_class, Count)
     seeds = _seeds(chosen.seeds[:1] if seeds is None else seeds)
     names, images = names_and_images(chosen, arms)
     held_by_arm = images_by_arm(chosen, names, images)
@@ -178,7 +182,7 @@ def rehearse(
                     batch_size=batch,
                 )
                 most = [int(split.labels.bincount().min()) for split in (held.train, held.held_out)]
-                held = held.sample(min(100, most[0]), min(50, most[1]))
+                held = held.sample(min(per_class, most[0]), min((per_class + 1) // 2, most[1]))
             network = build(arm.architecture, seed, recipe.first_weights)
             history = fit(network, held, recipe, seed=seed, device=device, precision=precision)
             measure_all(arm.measures, network, held, recipe, device)
@@ -193,6 +197,24 @@ def rehearse(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def run_here(name: str, labels: Mapping[str, str]) -> tables.Table:
+    """One run, on this machine, of each arm in ``labels`` of a recorded experiment; says at which
+    scale (:func:`~alexnet_course.scale.chosen_scale`), and gives a row for each, under its label.
+
+    At quick scale an arm sees up to 200 images of each class four times, in seconds. That is
+    enough to see it learn, and far too little to compare the arms.
+    """
+    scale = chosen_scale()
+    runs = rehearse(experiment(name), labels, scale=scale, epochs=4, per_class=200)
+    ends = {
+        "quick": "At quick scale, few images and epochs: enough to see them learn, not to compare.",
+        "full": "At full scale: one run of each, as long as the recorded ones.",
+    }
+    print(ends[scale])
+    runs["arm"] = runs["arm"].map(labels)
+    return tables.show(runs.drop(columns=["seed", "seconds"]).set_index("arm"))
 
 
 def checkpoint_path(

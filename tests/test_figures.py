@@ -326,6 +326,16 @@ def test_lines_stand_over_the_index_of_their_table():
     assert all(tick == round(tick) for tick in axis.get_xticks())
 
 
+def test_a_function_has_the_same_colour_in_every_figure_and_a_line_of_its_own():
+    here = figures._looks(["sigmoid", "ReLU"])
+    there = figures._looks(["ReLU, rate 0.1", "tanh", "ReLU, rate 0.3", "ReLU-like"])
+    assert here["ReLU"] == there["ReLU, rate 0.1"] == {"color": figures.BLUE, "linestyle": "-"}
+    assert there["ReLU, rate 0.3"] == {"color": figures.BLUE, "linestyle": "--"}
+    assert len({look["color"] for look in there.values()}) == 3
+    many = figures._looks(range(14))
+    assert len({tuple(look.values()) for look in many.values()}) == 14
+
+
 def test_a_race_has_a_point_for_each_way_and_arrows_from_the_published_one():
     axis = DRAW["plot_race"]().axes[0]
     points = [line.get_xydata()[0].tolist() for line in axis.lines]

@@ -181,6 +181,21 @@ def test_a_rehearsal_runs_in_small_on_any_images_and_records_nothing(monkeypatch
         rehearse(chosen, arms=["x"])
 
 
+def test_a_chapter_runs_arms_under_names_for_readers(data, monkeypatch, small, capsys):
+    monkeypatch.setitem(EXPERIMENTS, "small", small)
+    labels = {"rate-0.01": "slow", "rate-0.05": "fast"}
+    monkeypatch.setenv("ALEXNET_COURSE_SCALE", "quick")
+    table = recording.run_here("small", labels)
+    assert [row[0] for row in table.rows] == ["slow", "fast"]
+    assert table.headings[1:3] == ["epochs", "train loss"]
+    assert "quick scale" in capsys.readouterr().out
+    monkeypatch.setenv("ALEXNET_COURSE_SCALE", "full")
+    recording.run_here("small", {"rate-0.05": "fast"})
+    assert "full scale" in capsys.readouterr().out
+    with pytest.raises(KeyError, match="small has no arm 'x'"):
+        recording.run_here("small", {"x": "?"})
+
+
 def test_a_rehearsal_lowers_the_rate_as_much_as_the_batch(data, monkeypatch, small):
     seen = []
     real = recording.fit
