@@ -1,0 +1,151 @@
+"""What Jupyter Book's pages lack, added to every page once the book is built.
+
+The theme brings 1.4 MB of script for a dozen icons, a kernel launcher that no page uses, and
+tables, buttons and lists that screen readers stumble over. Each function here mends one of these in
+a parsed page, and changes nothing when it runs a second time.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import sections
+import styles
+from bs4 import BeautifulSoup
+from PIL import Image
+from sphinx.application import Sphinx
+
+ICON = re.compile(r"(?:^|\s)fa-(?!solid\b|regular\b|brands\b|lg\b|fw\b)([a-z0-9-]+)")
+UNUSED = re.compile(r"thebe|fontawesome|kernelName = |DOCUMENTATION_OPTIONS\.pagename")
+
+
+def drop_unused(page: BeautifulSoup, path: Path) -> None:
+    """The icons' script (they are drawn in the page), and what only a live kernel would need."""
+    seen = set()
+    for script in page.find_all(["script", "link"]):
+        address = script.get("src") or script.get("href") or ""
+        if script.name == "link" and "sphinx-thebe" in address:
+            script.decompose()
+        elif script.name == "script":
+            text = address or script.string or ""
+            if UNUSED.search(text) or (text and text in seen):
+                script.decompose()
+            seen.add(text)
+
+
+def defer_scripts(page: BeautifulSoup, path: Path) -> None:
+    """Text first: no script that is loaded holds up the page."""
+    for script in page.find_all("script", src=True):
+        script.attrs.pop("async", None)
+        script["defer"] = ""
+
+
+def draw_icons(icons: Callable[[str], str]) -> Callable[[BeautifulSoup, Path], None]:
+    def draw(page: BeautifulSoup, path: Path) -> None:
+        for place in page.find_all(["i", "span"], class_=re.compile(r"^fa[srb]?$|^fa-")):
+            names = ICON.findall(" ".join(place["class"]))
+            if not names:
+                continue
+            drawn = BeautifulSoup(icons(names[0]), "html.parser").svg
+            drawn["class"] = ["svg-inline--fa", *place["class"]]
+            for name in ("data-mode",):
+                if name in place.attrs:
+                    drawn[name] = place[name]
+            place.replace_with(drawn)
+
+    return draw
+
+
+def name_controls(page: BeautifulSoup, path: Path) -> None:
+    """A button is called what stands on it; one with a picture only, what it does."""
+    for button in page.select(":is(button, summary)[aria-label]"):
+        if button.get_text(strip=True):
+            del button["aria-label"]
+    for button in page.select("button[title]:not([aria-label])"):
+        if not button.get_text(strip=True):
+            button["aria-label"] = button["title"]
+
+
+def mark_regions(page: BeautifulSoup, path: Path) -> None:
+    """The sidebar is a landmark, and lists are lists to everybody."""
+    for side in page.select("#pst-primary-sidebar"):
+        side["role"], side["aria-label"] = "region", "Book"
+    for one in page.select('[role="doc-biblioentry"], [role="doc-backlink"], .citation-list'):
+        del one["role"]
+
+
+def mend_tables(page: BeautifulSoup, path: Path) -> None:
+    """No empty headings; a table that is too wide scrolls inside itself, by keyboard too."""
+    for heading in page.select("article th"):
+        if not heading.get_text(strip=True):
+            heading.name = "td"
+    for table in page.select("article table"):
+        if "table-scroll" in table.parent.get("class", []):
+            continue
+        holder = page.new_tag("div", attrs={"class": "table-scroll", "tabindex": "0"})
+        table.wrap(holder)
+
+
+def size_images(page: BeautifulSoup, path: Path) -> None:
+    """Width and height, so that the text below a picture never jumps."""
+    for image in page.find_all("img", src=True):
+        file = path.parent / image["src"]
+        if image.has_attr("width") or file.suffix != ".png" or not file.is_file():
+            continue
+        with Image.open(file) as picture:
+            width, height = picture.size
+            scale = 96 / picture.info.get("dpi", (96, 96))[0]
+        image["width"], image["height"] = round(width * scale), round(height * scale)
+        image["decoding"] = "async"
+
+
+def icon_drawings(script: Path) -> Callable[[str], str]:
+    """Reads Font Awesome's drawings (CC BY 4.0) out of the theme's script, one by one."""
+    text = script.read_text(encoding="utf-8")
+
+    def drawing(name: str) -> str:
+        found = re.search(
+            rf'(?<![\w-])"?{re.escape(name)}"?:\[(\d+),(\d+),\[[^\]]*\],"\w+","([^"]+)"\]', text
+        )
+        if not found:
+            raise ValueError(f"Font Awesome has no icon {name!r}")
+        width, height, path = found.groups()
+        return (
+            f'<svg viewBox="0 0 {width} {height}" fill="currentColor" aria-hidden="true">'
+            f'<path d="{path}"></path></svg>'
+        )
+
+    return drawing
+
+
+def finish(app: Sphinx, exception: Exception | None) -> None:
+    if exception or app.builder.name != "html":
+        return
+    out = Path(app.outdir)
+    drawings = icon_drawings(out / "_static" / "scripts" / "fontawesome.js")
+    steps = (
+        drop_unused,
+        defer_scripts,
+        draw_icons(drawings),
+        name_controls,
+        mark_regions,
+        mend_tables,
+        size_images,
+    )
+    pages = {
+        path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        for path in sorted(out.rglob("*.html"))
+        if "_static" not in path.relative_to(out).parts
+    }
+    for path, page in pages.items():
+        for step in steps:
+            step(page, path)
+    sections.write(pages, out)
+    styles.merge(pages, out)
+    for path, page in pages.items():
+        path.write_text(str(page), encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("build-finished", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

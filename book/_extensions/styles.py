@@ -1,0 +1,118 @@
+"""One small style sheet in place of a dozen: only the rules that some page can use.
+
+The theme's sheets hold all of Bootstrap and a font of 1,400 icons; pages wait for them.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import tinycss2
+from bs4 import BeautifulSoup
+from fontTools import subset
+from fontTools.ttLib import TTFont
+from tinycss2.ast import Node
+
+NAME = re.compile(r"[\w-]+")
+ICON_FONT = "vendor/fontawesome/webfonts/fa-solid-900.ttf"
+PRIVATE = re.compile("[\ue000-\uf8ff]")  # where Font Awesome keeps its drawings
+SHEET = "book.css"
+MERGED = "data-merged"  # which sheets it was made of, for a build that writes no page anew
+
+
+def possible(selector: list[Node], names: set[str]) -> bool:
+    """Whether every class and id that the selector asks for occurs in a page or a script."""
+    before = None
+    for token in selector:
+        wanted = token.type == "hash" or (token.type == "ident" and before == ".")
+        if wanted and token.value not in names:
+            return False
+        before = token.value if token.type == "literal" else None
+    return True
+
+
+def selectors(prelude: Iterable[Node]) -> Iterator[list[Node]]:
+    one: list[Node] = []
+    for token in prelude:
+        if token.type == "literal" and token.value == ",":
+            yield one
+            one = []
+        else:
+            one.append(token)
+    yield one
+
+
+def usable(rules: Iterable[Node], names: set[str]) -> Iterator[str]:
+    """The rules that can apply to something, as text."""
+    for rule in rules:
+        if rule.type == "qualified-rule":
+            kept = [
+                tinycss2.serialize(s).strip() for s in selectors(rule.prelude) if possible(s, names)
+            ]
+            if kept:
+                yield f"{','.join(kept)}{{{tinycss2.serialize(rule.content).strip()}}}"
+        elif rule.type == "at-rule" and rule.lower_at_keyword in ("media", "supports"):
+            inner = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
+            kept = list(usable(inner, names))
+            if kept:
+                prelude = tinycss2.serialize(rule.prelude).strip()
+                yield f"@{rule.lower_at_keyword} {prelude}{{{''.join(kept)}}}"
+        elif rule.type == "at-rule" and rule.lower_at_keyword not in ("font-face", "charset"):
+            yield rule.serialize()
+
+
+def rules(file: Path) -> Iterator[Node]:
+    """The rules of a style sheet and of those that it imports."""
+    text = file.read_text(encoding="utf-8")
+    for rule in tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True):
+        if rule.type == "at-rule" and rule.lower_at_keyword == "import":
+            name = next(part.value for part in rule.prelude if part.type in ("string", "url"))
+            yield from rules(file.parent / name)
+        else:
+            yield rule
+
+
+def icon_font(source: Path, text: str) -> bytes:
+    """Of the icons' font, the few that ``text`` shows."""
+    options = subset.Options(flavor="woff", layout_features=[], notdef_outline=True)
+    font = TTFont(source)
+    small = subset.Subsetter(options)
+    small.populate(unicodes=map(ord, set(PRIVATE.findall(text))))
+    small.subset(font)
+    font.flavor = "woff"
+    packed = BytesIO()
+    font.save(packed)
+    return packed.getvalue()
+
+
+def merge(pages: dict[Path, BeautifulSoup], out: Path) -> None:
+    """Writes ``_static/book.css`` and its icons, and links each page to it alone."""
+    static = out / "_static"
+    links = {path: page.find_all("link", rel="stylesheet") for path, page in pages.items()}
+    links = {path: found for path, found in links.items() if found}  # a redirection has none
+    fresh = {path: found for path, found in links.items() if not found[0].get(MERGED)}
+    merged = next((found[0][MERGED] for found in links.values() if found[0].get(MERGED)), "")
+    files = dict.fromkeys(
+        (path.parent / link["href"].partition("?")[0]).resolve().relative_to(static.resolve())
+        for path, found in fresh.items()
+        for link in found
+    ) or dict.fromkeys(map(Path, merged.split()))
+    names = set()
+    for text in (*map(str, pages.values()), *(p.read_text() for p in static.rglob("*.js"))):
+        names |= set(NAME.findall(text))
+    text = "".join(rule for file in files for rule in usable(rules(static / file), names))
+    (static / "icons.woff").write_bytes(icon_font(static / ICON_FONT, text))
+    text += (
+        '@font-face{font-family:"Font Awesome 6 Free";font-weight:900;'
+        "font-display:block;src:url(icons.woff) format('woff')}"
+    )
+    (static / SHEET).write_text(text, encoding="utf-8")
+    version = hashlib.sha256(text.encode()).hexdigest()[:8]
+    for path, found in links.items():
+        for link in found[1:]:
+            link.decompose()
+        home = "../" * (len(path.relative_to(out).parts) - 1)
+        found[0]["href"] = f"{home}_static/{SHEET}?v={version}"
+        found[0][MERGED] = " ".join(file.as_posix() for file in files)
