@@ -1,12 +1,17 @@
-"""Every plot of the course, in one style: opaque white, large type, colours all can tell apart.
+"""Every plot of the course, in one style: large type, colours that all can tell apart.
 
 Each function gives a matplotlib figure and closes it, so that a notebook shows it once: as the
-value of the cell's last line.
+value of the cell's last line. It shows itself as SVG: lines are sharp at any size, its words are
+words, and the same data give the same text. Charts carry their data along, as a table.
 """
 
+import hashlib
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
-from itertools import chain
+from io import StringIO
+from itertools import chain, count
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
@@ -29,6 +34,7 @@ from alexnet_course.layers import (
     Shape,
     window_positions,
 )
+from alexnet_course.tables import Table, show
 
 # Okabe and Ito's palette, distinguishable with any kind of colour vision.
 BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
@@ -43,6 +49,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, RED, GREY = (
 PALETTE = (BLUE, RED, GREEN, ORANGE, PINK, SKY)
 # What a label begins with, where that has the same colour in every figure.
 MEANINGS = {"ReLU": BLUE, "tanh": RED, "sigmoid": ORANGE, "GELU": GREEN, "leaky ReLU": PINK}
+GROUND = "#fefefe"  # what a drawing stands on; the book lets its page shine through
 KIND_COLOURS = {"conv": BLUE, "local": SKY, "pool": ORANGE, "linear": GREEN}
 STYLE: Any = {
     "axes.axisbelow": True,
@@ -52,17 +59,74 @@ STYLE: Any = {
     "axes.spines.top": False,
     "figure.constrained_layout.use": True,
     "figure.dpi": 130,
-    "figure.facecolor": "white",
+    "axes.facecolor": GROUND,
+    "figure.facecolor": GROUND,
     "font.size": 11,
     "grid.color": "#dddddd",
     "legend.frameon": False,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "the same names in every run",
 }
 WIDTH = 6.4  # inches; narrow enough that its type can still be read on a phone
 
 
+class Drawing(Figure):
+    """A figure that a notebook shows as SVG; a chart has its data as ``table``, for readers."""
+
+    table: Table | None = None
+
+    def svg(self) -> str:
+        """The drawing as one SVG element: with the same data, the same text on every machine."""
+        file = StringIO()
+        with plt.rc_context(STYLE):
+            self.savefig(file, format="svg", metadata={"Date": None})
+        return _tidy(file.getvalue(), self.table)
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display({"image/svg+xml": self.svg(), "text/plain": repr(self)}, raw=True)
+
+
+FONTS = "'DejaVu Sans',Verdana,sans-serif"
+REFERENCE = re.compile(r'(?<=url\(#)[\w-]+(?=\))|(?<=href="#)[\w-]+(?=")')
+
+LONG = re.compile(r"-?\d+\.\d{3,}")
+
+
+def _shorter(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}"
+
+
+def _tidy(svg: str, table: Table | None) -> str:
+    """No prologue, two decimals, the fonts named once, and names only for what is referred to,
+    numbered in their order; the data of ``table`` as JSON in ``<metadata>``.
+    """
+    svg = svg[svg.index("<svg") :].strip() + "\n"
+    svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<[^>]*>", lambda tag: LONG.sub(_shorter, tag[0]), svg)  # no words
+    svg = re.sub(r"\s*\n(?=[LCQMz])", " ", svg)
+    svg = re.sub(r" font-family: [^;\"]*;?| transform=\"rotate\(-0 [^)]*\)\"", "", svg)
+    svg = svg.replace('<style type="text/css">', f"<style>text{{font-family:{FONTS}}}", 1)
+    mark = hashlib.sha256(svg.encode()).hexdigest()[:6]  # no two drawings of a page share a name
+    names = dict(zip(dict.fromkeys(REFERENCE.findall(svg)), map(f"d{mark}-{{}}".format, count())))
+    svg = REFERENCE.sub(lambda name: names[name[0]], svg)
+    ids = re.compile(r' id="([^"]*)"')
+    svg = ids.sub(lambda found: f' id="{names[found[1]]}"' if found[1] in names else "", svg)
+    if table:
+        data = json.dumps({"headings": table.headings, "rows": table.rows}, ensure_ascii=False)
+        held = data.replace("&", "&amp;").replace("<", "&lt;")
+        svg = svg.replace("<defs>", f"<metadata>{held}</metadata>\n <defs>", 1)
+    return svg
+
+
+def _subplots(*args: Any, **kwargs: Any) -> Any:
+    return plt.subplots(*args, FigureClass=Drawing, **kwargs)
+
+
 def _styled(draw):
     @wraps(draw)
-    def drawn(*args, **kwargs) -> Figure:
+    def drawn(*args, **kwargs) -> Drawing:
         with plt.rc_context(STYLE):
             figure = draw(*args, **kwargs)
             plt.close(figure)
@@ -78,8 +142,9 @@ def _whole_numbers(axis: Axes) -> None:
 
 
 def _looks(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Colour and line of each label: those of :data:`MEANINGS` (dashed, then dotted where it comes
-    again), else the next of the palette that means nothing else here.
+    """Colour and line of each label: the colour of :data:`MEANINGS`, else the next of the palette
+    that means nothing else here; the line solid, then dashed, and so on, to tell them apart without
+    colours too.
     """
     labels = list(map(str, labels))
     meant = {
@@ -89,82 +154,114 @@ def _looks(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
         if label.split(",")[0] == name
     }
     free = (colour for colour in PALETTE * len(labels) if colour not in meant.values())
-    looks: dict[str, dict[str, Any]] = {}
-    for label in labels:
-        colour = meant.get(label) or next(free)
-        before = sum(look["color"] == colour for look in looks.values())
-        looks[label] = {"color": colour, "linestyle": ("-", "--", ":", "-.")[before % 4]}
-    return looks
+    lines = ("-", "--", "-.", ":")
+    return {
+        label: {"color": meant.get(label) or next(free), "linestyle": lines[place % 4]}
+        for place, label in enumerate(labels)
+    }
+
+
+def _data(frame: pd.DataFrame, most: int = 60) -> Table:
+    """What a chart shows, to four digits; of a long one, rows at equal distances."""
+    frame = frame.iloc[:: -(-len(frame) // most)]
+    return show(frame.map(lambda x: f"{x:,.4g}" if isinstance(x, float) and pd.notna(x) else x))
+
+
+def _name_axes(axis: Axes, xlabel: str, ylabel: str) -> None:
+    """Both names horizontal: the upright axis has its own above it."""
+    axis.set_xlabel(xlabel)
+    axis.set_title(ylabel, loc="left", size=plt.rcParams["axes.labelsize"])
+
+
+def _explain(figure: Figure, handles: Sequence[Any] | None = None, columns: int = 2) -> None:
+    """A legend over the axes, where no line runs through it."""
+    first = figure.axes[0]
+    handles = handles or first.get_legend_handles_labels()[0]
+    figure.legend(handles=handles, loc="outside upper left", ncols=columns)
 
 
 @_styled
-def plot_history(history) -> Figure:
+def plot_history(history) -> Drawing:
     """Loss and accuracy against epochs, training and held out, of one run."""
     frame, held = history.frame, history.held_out_name
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 2.8))
+    figure, axes = _subplots(1, 2, figsize=(WIDTH, 2.8))
     for axis, what, unit in zip(axes, ("loss", "accuracy"), ("nats", "%"), strict=True):
         axis.plot(frame["epoch"], frame[f"train_{what}"], "--", label="training")
         axis.plot(frame["epoch"], frame[f"{held}_{what}"], label=held)
-        axis.set(xlabel="epoch", ylabel=f"{what} ({unit})")
+        _name_axes(axis, "epoch", f"{what} ({unit})")
         _whole_numbers(axis)
-    axes[0].legend()
+    _explain(figure)
+    shown = [f"{part}_{what}" for what in ("loss", "accuracy") for part in ("train", held)]
+    figure.table = _data(frame.set_index("epoch")[shown])
     return figure
 
 
 @_styled
 def plot_runs(
     runs: pd.DataFrame, column: str, labels: dict[str, str], published: pd.DataFrame | None = None
-) -> Figure:
+) -> Drawing:
     """One thin line a seed and one thick line a mean, for each arm in ``labels``.
 
     ``runs`` is what :func:`alexnet_course.results.recorded` gives; ``published`` (columns
     ``at``, ``value``) is drawn beside them in grey. What one starts from comes first, in blue;
     the functions of :data:`MEANINGS` keep their colours.
     """
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.8))
-    looks = _looks(labels.values())
+    figure, axis = _subplots(figsize=(WIDTH, 3.8))
+    looks, means = _looks(labels.values()), {}
     for arm, label in labels.items():
         chosen = runs[runs["arm"] == arm]
+        colour, seeds = looks[label]["color"], chosen["seed"].nunique()
         for _, one in chosen.groupby("seed"):
-            axis.plot(one["epoch"], one[column], linewidth=0.7, alpha=0.6, **looks[label])
-        mean = chosen.groupby("epoch")[column].mean()
-        text = f"{label} ({chosen['seed'].nunique()} seeds)"
+            axis.plot(one["epoch"], one[column], linewidth=0.7, alpha=0.6, color=colour)
+        means[label] = mean = chosen.groupby("epoch")[column].mean()
+        text = f"{label} ({seeds} seed{'s' * (seeds > 1)})"
         axis.plot(mean.index, mean, linewidth=2.2, label=text, **looks[label])
     if published is not None:
         label = "as printed in the tutorial"
         axis.plot(published["at"], published["value"], "o--", color=GREY, ms=4, label=label)
     what = column.replace("train_", "training_").replace("_", " ")
-    axis.set(xlabel="epoch", ylabel=f"{what} ({'nats' if 'loss' in what else '%'})")
+    _name_axes(axis, "epoch", f"{what} ({'nats' if 'loss' in what else '%'})")
     _whole_numbers(axis)
-    axis.legend()
+    _explain(figure)
+    figure.table = _data(pd.DataFrame(means))
     return figure
 
 
 @_styled
-def plot_lines(table: pd.DataFrame, xlabel: str, ylabel: str, log: bool = False) -> Figure:
-    """A line for each column of ``table`` over its index; ``log`` for a logarithmic y axis."""
-    figure, axis = plt.subplots(figsize=(WIDTH, 3.4))
+def plot_lines(
+    table: pd.DataFrame, xlabel: str, ylabel: str, log: bool = False, logx: bool = False
+) -> Drawing:
+    """A line for each column of ``table`` over its index; ``log`` for a logarithmic y axis,
+    ``logx`` for a logarithmic x axis with a tick at each row.
+    """
+    figure, axis = _subplots(figsize=(WIDTH, 3.4))
     looks = _looks(table.columns)
     for (label, values), marker in zip(table.items(), "osD^vX*P", strict=False):
         few = len(values) <= 20
         look = looks[str(label)] | {"marker": marker if few else None, "ms": 5}
         axis.plot(values.index, values, label=label, **look)
-    axis.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
-    if pd.api.types.is_integer_dtype(table.index):
+    _name_axes(axis, xlabel, ylabel)
+    axis.set_yscale("log" if log else "linear")
+    if logx:
+        axis.set_xscale("log")
+        axis.set_xticks(table.index, map("{:,}".format, table.index))
+        axis.xaxis.set_minor_formatter(NullFormatter())
+    elif pd.api.types.is_integer_dtype(table.index):
         _whole_numbers(axis)
-    axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)  # over no line
+    _explain(figure)
+    figure.table = _data(table)
     return figure
 
 
 @_styled
-def plot_race(table: pd.DataFrame) -> Figure:
+def plot_race(table: pd.DataFrame) -> Drawing:
     """Test accuracy against training time: for each tutorial an arrow from its way to ours.
 
     ``table`` has columns ``tutorial``, ``way``, ``seconds`` (training) and ``accuracy`` (per
     cent). Each tutorial has a colour and each way a marker. Arrows begin at an open circle, the
     way ``"published"``; where that was not run, our ways stand alone.
     """
-    figure, axis = plt.subplots(figsize=(WIDTH, 4.2))
+    figure, axis = _subplots(figsize=(WIDTH, 4.2))
     ours = [way for way in dict.fromkeys(table["way"]) if way != "published"]
     markers = {"published": "o"} | dict(zip(ours, "osD^v", strict=False))
     legend = []
@@ -185,38 +282,41 @@ def plot_race(table: pd.DataFrame) -> Figure:
         face = "white" if way == "published" else GREY
         look: dict[str, Any] = {"marker": marker, "color": GREY, "mfc": face, "ms": 8, "mew": 2}
         legend.append(Line2D([], [], linestyle="", label=way, **look))
-    axis.legend(handles=legend, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
-    axis.set(xscale="log", xlabel="training time (seconds)", ylabel="test accuracy (%)")
+    _explain(figure, legend, columns=3)
+    _name_axes(axis, "training time (seconds)", "test accuracy (%)")
+    axis.set_xscale("log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.margins(x=0.1, y=0.12)
+    figure.table = _data(table.set_index(["tutorial", "way"])[["seconds", "accuracy"]])
     return figure
 
 
 @_styled
-def plot_shares(architecture: Architecture, columns: dict[str, str]) -> Figure:
+def plot_shares(architecture: Architecture, columns: dict[str, str]) -> Drawing:
     """Each learned layer's share of some counts; ``columns`` maps a column to its label."""
     table = layer_table(architecture)
     table = table[table["kind"].isin(LEARNED)]
     height = max(3.2, 0.9 + 0.22 * len(table))
-    figure, axes = plt.subplots(
-        1, len(columns), figsize=(WIDTH, height), sharey=True, squeeze=False
-    )
+    figure, axes = _subplots(1, len(columns), figsize=(WIDTH, height), sharey=True, squeeze=False)
+    shares = pd.DataFrame(index=table["name"])
     for axis, (column, label) in zip(axes[0], columns.items(), strict=True):
         share = 100 * table[column].astype(float) / table[column].sum()
         bars = axis.barh(table["name"], share, color=[KIND_COLOURS[k] for k in table["kind"]])
         axis.bar_label(bars, fmt="%.1f", padding=3, fontsize=9)
         axis.set(xlabel=f"share of {label} (%)", xlim=(0, max(share) * 1.22))
         axis.grid(axis="y", visible=False)
+        shares[f"share of {label} (%)"] = share.to_numpy()
     axes[0, 0].invert_yaxis()
+    figure.table = _data(shares)
     return figure
 
 
 @_styled
-def plot_bars(values: pd.DataFrame, label: str) -> Figure:
+def plot_bars(values: pd.DataFrame, label: str) -> Drawing:
     """Horizontal bars: a group for each row of ``values``, a colour for each column."""
-    figure, axis = plt.subplots(figsize=(WIDTH, 0.8 + 0.25 * values.size))
+    figure, axis = _subplots(figsize=(WIDTH, 0.8 + 0.25 * values.size))
     values.plot.barh(ax=axis, width=0.75, legend=values.shape[1] > 1)
     bars: Any
     for bars in axis.containers:
@@ -224,18 +324,19 @@ def plot_bars(values: pd.DataFrame, label: str) -> Figure:
     axis.set(xlabel=label, ylabel="", xlim=(0, values.max().max() * 1.12))
     axis.grid(axis="y", visible=False)
     axis.invert_yaxis()
+    figure.table = _data(values)
     return figure
 
 
 @_styled
-def plot_intervals(table: pd.DataFrame, label: str) -> Figure:
+def plot_intervals(table: pd.DataFrame, label: str) -> Drawing:
     """A point with its interval for each row of ``table``, and a line at zero.
 
     Columns ``mean`` and ``half_width``. A column ``pooled`` gives a second half-width, drawn as a
     broad bar over the first; where there is a column ``paper``, the paper's figure stands beside
     ours as an open diamond (NaN for none).
     """
-    figure, axis = plt.subplots(figsize=(WIDTH, 1.2 + 0.36 * len(table)))
+    figure, axis = _subplots(figsize=(WIDTH, 1.2 + 0.36 * len(table)))
     rows = range(len(table))
     axis.axvline(0, color="black", linewidth=1)
     axis.errorbar(
@@ -247,9 +348,10 @@ def plot_intervals(table: pd.DataFrame, label: str) -> Figure:
     if "paper" in table:
         axis.plot(table["paper"], rows, "D", color=GREY, mfc="white", ms=7, mew=2, label="paper")
     if {"paper", "pooled"} & {*table}:
-        axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+        _explain(figure, columns=3)
     axis.set(yticks=rows, yticklabels=table.index, xlabel=label, ylim=(len(table) - 0.5, -0.5))
     axis.grid(axis="y", visible=False)
+    figure.table = _data(table)
     return figure
 
 
@@ -399,7 +501,7 @@ def _run(axis: Axes, part: list[_Row], size: Size, x: float, starts: list[Point]
 
 
 @_styled
-def draw_network(architecture: Architecture) -> Figure:
+def draw_network(architecture: Architecture) -> Drawing:
     """The layers that change the shape, from the input down, in towers where they are grouped.
 
     A block is as wide as its maps are (on a root scale) and as high as they are many; that of a
@@ -413,7 +515,7 @@ def draw_network(architecture: Architecture) -> Figure:
     apart = max((0.12 + size(row)[0] for row in rows if row.towers > 1), default=0)
     wider = max(0, *(_breadth(row, size) / 2 - 2.3 for row in rows))
     left, right = -2.3 - wider, 2.5 + wider
-    figure, axis = plt.subplots()
+    figure, axis = _subplots()
     gaps = {"input": 0.0, "pool": 0.06}
     sources, bottom = [0.0], 0.0
     for row in rows:
@@ -448,14 +550,14 @@ def draw_network(architecture: Architecture) -> Figure:
 
 
 @_styled
-def draw_windows(cases: Sequence[tuple[str, int, int, int, int, str]]) -> Figure:
+def draw_windows(cases: Sequence[tuple[str, int, int, int, int, str]]) -> Drawing:
     """Where a sliding window's last positions fall, one row a case.
 
     A case is ``(label, size, kernel, stride, padding, rounding)``, all in pixels. Only the right
     end of the row is drawn; grey is image, hatched is padding, and
     a window that reaches beyond the image has a colour of its own.
     """
-    figure, axes = plt.subplots(len(cases), 1, figsize=(WIDTH, 1.35 * len(cases)), sharex=True)
+    figure, axes = _subplots(len(cases), 1, figsize=(WIDTH, 1.35 * len(cases)), sharex=True)
     for axis, (label, size, kernel, stride, padding, rounding) in zip(axes, cases, strict=True):
         positions = window_positions(size, kernel, stride, padding, rounding)
         axis.axvspan(size - 30, size, ymax=0.3, color="#c8c8c8")
@@ -496,13 +598,13 @@ def draw_windows(cases: Sequence[tuple[str, int, int, int, int, str]]) -> Figure
 
 
 @_styled
-def draw_receptive_fields(architecture: Architecture, names: Sequence[str]) -> Figure:
+def draw_receptive_fields(architecture: Architecture, names: Sequence[str]) -> Drawing:
     """The square of a square image that one value of each layer can see.
 
     The value is the middle one, or of two in the middle the upper left one.
     """
     side = architecture.input_shape[1]
-    figure, axis = plt.subplots(figsize=(WIDTH * 0.75, WIDTH * 0.75))
+    figure, axis = _subplots(figsize=(WIDTH * 0.75, WIDTH * 0.75))
     axis.add_patch(Rectangle((0, 0), side, side, facecolor="#ececec", edgecolor=GREY))
     colours = (BLUE, ORANGE, GREEN, PINK, SKY, RED)
     for place, name in enumerate(names):
@@ -520,17 +622,17 @@ def draw_receptive_fields(architecture: Architecture, names: Sequence[str]) -> F
 
 
 @_styled
-def draw_colours(pixels, directions) -> Figure:
+def draw_colours(pixels, directions) -> Drawing:
     """Pixels as dots of their own colour, and their principal directions as arrows.
 
     ``pixels``: float ``[N, 3]``, red, green and blue, 0 to 1. ``directions``: the columns of
     :func:`~alexnet_course.data.augmentation.colour_directions`, widest last; an arrow is twice as
     long as its column, in both senses from the mean.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.8), sharex=True, sharey=True)
+    figure, axes = _subplots(1, 2, figsize=(WIDTH, 3.8), sharex=True, sharey=True)
     mean = pixels.mean(0)
     for axis, (across, up) in zip(axes, ((0, 1), (0, 2)), strict=True):
-        axis.scatter(pixels[:, across], pixels[:, up], s=4, c=pixels, linewidth=0)
+        axis.scatter(pixels[:, across], pixels[:, up], s=4, c=pixels, linewidth=0, rasterized=True)
         for number, arrow in enumerate(reversed(directions.T.unbind())):
             for sense, head in ((2, "->"), (-2, "-")):
                 end = mean + sense * arrow
@@ -550,15 +652,15 @@ def draw_colours(pixels, directions) -> Figure:
 
 
 @_styled
-def show_images(images, labels: Sequence[str], columns: int = 5) -> Figure:
+def show_images(images, labels: Sequence[str], columns: int = 5) -> Drawing:
     """uint8 images ``[N, 3, height, width]`` in rows, each under its label."""
     rows = -(-len(images) // columns)
     size = (WIDTH, 1.2 * rows * WIDTH / columns)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    figure, axes = _subplots(rows, columns, figsize=size, squeeze=False)
     for axis in axes.ravel():
         axis.axis("off")
     for axis, image, label in zip(axes.ravel(), images, labels):
-        axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
+        axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="none")
         axis.set_title(label, pad=2)
     return figure
 

@@ -1,8 +1,6 @@
 """The stored chapters are whole, and the tools that keep them so notice when they are not."""
 
-import base64
 import copy
-import io
 import re
 import shutil
 import subprocess
@@ -12,10 +10,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import nbformat
-import numpy as np
+import pandas as pd
 import pytest
+import torch
 import yaml
-from PIL import Image
+
+from alexnet_course.figures import Drawing, plot_bars, show_images
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -49,26 +49,6 @@ def test_every_chapter_of_the_contents_is_stored():
     stored = {str(path.relative_to(ROOT)) for path in notebooks.chapters()}
     assert stored == listed
     assert len(stored) >= 4
-
-
-def test_a_picture_is_packed_better_and_looks_the_same():
-    figure, axis = plt.subplots()
-    axis.plot([1, 3, 2])
-    chart = io.BytesIO()
-    figure.savefig(chart, format="png", facecolor="white")
-    plt.close(figure)
-    noise = np.random.default_rng(0).integers(256, size=(64, 64, 4), dtype="uint8")
-    noise[..., 3] = 255
-    photograph = io.BytesIO()
-    Image.fromarray(noise).save(photograph, "PNG")
-    for drawn, change in ((chart, 12), (photograph, 0)):
-        packed = base64.b64decode(notebooks.smaller(base64.b64encode(drawn.getvalue()).decode()))
-        assert len(packed) < len(drawn.getvalue())
-        before, after = (
-            np.asarray(Image.open(io.BytesIO(png)).convert("RGBA")).astype(int)
-            for png in (drawn.getvalue(), packed)
-        )
-        assert abs(before - after).max() <= change
 
 
 @pytest.mark.parametrize("path", notebooks.chapters(), ids=lambda path: path.stem)
@@ -145,19 +125,18 @@ def test_a_figure_without_alt_text_is_noticed(book):
     assert "alt text" in damage(strip)
 
 
-def png(draw=lambda axis: None):
-    """A small chart (base64), on which ``draw`` draws more."""
-    figure, axis = plt.subplots(figsize=(4, 3))
-    axis.plot([1, 3, 2])
-    draw(axis)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", facecolor="white")
-    plt.close(figure)
-    return base64.b64encode(drawn.getvalue()).decode()
+def svg(draw=lambda axis: None):
+    """A small chart, on which ``draw`` draws more."""
+    with plt.rc_context({"svg.fonttype": "none"}):
+        figure, axis = plt.subplots(figsize=(4, 3), FigureClass=Drawing)
+        axis.plot([1, 3, 2])
+        draw(axis)
+        plt.close(figure)
+    return figure.svg()
 
 
 def showing(picture):
-    return [nbformat.v4.new_output("display_data", data={"image/png": picture})]
+    return [nbformat.v4.new_output("display_data", data={"image/svg+xml": picture})]
 
 
 def test_swapped_and_changed_pictures_are_noticed(book):
@@ -165,7 +144,7 @@ def test_swapped_and_changed_pictures_are_noticed(book):
         for cell in code:
             cell.outputs = []
         for cell, text in zip(code[1:3], ("one", "two"), strict=True):
-            cell.outputs = showing(png(lambda axis, text=text: axis.set_title(text)))
+            cell.outputs = showing(svg(lambda axis, text=text: axis.set_title(text)))
         for cell in code:
             notebooks.note_pictures(cell)
 
@@ -173,7 +152,7 @@ def test_swapped_and_changed_pictures_are_noticed(book):
         code[1].outputs, code[2].outputs = code[2].outputs, code[1].outputs
 
     def change(code, chapter):
-        code[1].outputs = showing(notebooks.smaller(code[1].outputs[0].data["image/png"]))
+        code[1].outputs = showing(code[1].outputs[0].data["image/svg+xml"].replace("1", "2"))
 
     assert "other pictures" not in damage(draw)
     assert damage(swap).count("other pictures") == 2
@@ -192,43 +171,52 @@ def test_swapped_and_changed_pictures_are_noticed(book):
         lambda axis: axis.text(0.2, 1.5, "1.5", fontsize=9),
     ],
 )
-def test_another_drawing_is_told_from_the_same_one_packed(draw):
-    same = png()
-    assert notebooks.alike(same, notebooks.smaller(same))
-    assert not notebooks.alike(same, png(draw))
+def test_another_drawing_is_told_from_the_same_one(draw):
+    assert not notebooks.alike(svg(), svg(draw))
+
+
+def test_a_drawing_may_move_by_less_than_the_eye_sees():
+    moved = svg(lambda axis: axis.lines[0].set_ydata([1, 3, 2.001]))
+    assert moved != svg() and notebooks.alike(svg(), moved)
 
 
 def test_a_digit_in_a_figure_is_seen():
-    one, other = (png(lambda axis, t=t: axis.text(0.2, 1.5, t, size=9)) for t in ("8.3", "8.8"))
+    one, other = (svg(lambda axis, t=t: axis.text(0.2, 1.5, t, size=9)) for t in ("8.3", "8.4"))
     assert not notebooks.alike(one, other)
 
 
+def test_one_pixel_in_a_figure_is_seen():
+    images = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+    images[1, 0, 3, 3] = 1
+    one, other = (show_images(image[None], ["x"], 1).svg() for image in images)
+    assert notebooks.alike(one, one) and not notebooks.alike(one, other)
+
+
 def test_pictures_of_two_sizes_are_not_alike():
-    wide = png(lambda axis: axis.figure.set_figwidth(5))
-    assert not notebooks.alike(png(), wide)
+    wide = svg(lambda axis: axis.figure.set_figwidth(5))
+    assert not notebooks.alike(svg(), wide)
 
 
 def test_the_comparison_of_chapters_sees_what_a_cell_draws(tmp_path):
     """A tiny chapter of four cells: as stored, other than stored, and so tagged in both ways."""
-    source = "from PIL import Image\n\nImage.new('RGB', (40, 40), {!r})"
-    drawn = io.BytesIO()
-    Image.new("RGB", (40, 40), "red").save(drawn, "PNG")
-    data = {
-        "image/png": base64.b64encode(drawn.getvalue()).decode(),
-        "text/plain": "<PIL.Image.Image image mode=RGB size=40x40>",
-    }
+    source = (
+        "import pandas as pd\nfrom alexnet_course.figures import plot_bars\n\n"
+        "plot_bars(pd.DataFrame({{'long': [{}]}}), 'x')"
+    )
+    drawn = plot_bars(pd.DataFrame({"long": [3.0]}), "x")
+    data = {"image/svg+xml": drawn.svg(), "text/plain": repr(drawn)}
     cells = [
         nbformat.v4.new_code_cell(
-            source.format(colour),
+            source.format(length),
             metadata={"tags": tags},
             execution_count=1,
-            outputs=[nbformat.v4.new_output("execute_result", data=data, execution_count=1)],
+            outputs=[nbformat.v4.new_output("display_data", data=data)],
         )
-        for colour, tags in (
-            ("red", []),
-            ("blue", []),
-            ("blue", ["picture-of-data"]),
-            ("blue", ["nbval-ignore-output"]),
+        for length, tags in (
+            (3.0, []),
+            (4.0, []),
+            (4.0, ["picture-of-data"]),
+            (4.0, ["nbval-ignore-output"]),
         )
     ]
     shutil.copytree(ROOT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__*"))

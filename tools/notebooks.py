@@ -12,9 +12,8 @@ import re
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import yaml
-from PIL import Image, ImageChops
+from PIL import Image
 
 import prose
 
@@ -24,8 +23,12 @@ NUMBERS = ROOT / "tests" / "prose_numbers.yml"
 COLAB = "https://colab.research.google.com"
 SETUP_TAG = "setup"
 SIZE_LIMIT = 1_000_000  # bytes
-NOT_SEEN = 12  # of 255: a change of a pixel's red, green or blue that nobody sees
-ALIKE = 32  # of 255: how far 4 × 4 pixels may change, on average, in what is the same drawing
+NEAR = 0.5  # of a drawing's units, 1/72 of an inch: by how much a line may move, unseen
+IMAGE = "data:image/png;base64,"
+# A drawing in parts: its words, its colours, its images, and its numbers.
+PARTS = re.compile(rf"(>[^<]*<|#[0-9a-f]{{6}}\b|{IMAGE}[A-Za-z0-9+/=\s]+|-?\d+(?:\.\d+)?)")
+# Which drawing a name belongs to, and the data in full: they show in the lines.
+UNSEEN = re.compile(r"(?<=[#\"]d)[0-9a-f]{6}-|<metadata>.*?</metadata>", re.DOTALL)
 LISTED = "# Written by 'tools/notebooks.py numbers'; tools/prose.py tells what it is.\n"
 
 # The one set-up cell of every chapter. It never installs torch: Colab brings its own.
@@ -124,44 +127,21 @@ def execute(names: list[str]) -> None:
         ).execute()
         for cell in notebook.cells:
             cell.metadata.pop("execution", None)  # clock times, different on every run
-            for output in cell.get("outputs", []):
-                if "image/png" in output.get("data", {}):
-                    output.data["image/png"] = smaller(output.data["image/png"])
             note_pictures(cell)
         notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"]}
         write(path, notebook)
         print(f"{path.relative_to(ROOT)}: executed")
 
 
-def largest_change(one: Image.Image, other: Image.Image) -> int:
-    """By how much, of 255, red, green or blue of a pixel differ at most."""
-    return int(np.asarray(ImageChops.difference(one, other)).max())
-
-
-def smaller(png: str) -> str:
-    """The same opaque picture (base64) in fewer bytes: no transparency, and better packed.
-
-    A chart gets a palette of 256 colours, which changes no pixel by more than ``NOT_SEEN``; a
-    photograph, in which a palette would show, keeps all of its colours.
-    """
-    with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
-        opaque = picture.convert("RGB")
-        few = opaque.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        best = few if largest_change(opaque, few.convert("RGB")) <= NOT_SEEN else opaque
-        packed = io.BytesIO()
-        best.save(packed, "PNG", optimize=True, dpi=picture.info.get("dpi"))
-    return base64.b64encode(packed.getvalue()).decode()
-
-
 def pictures(outputs: list[nbformat.NotebookNode]) -> list[str]:
-    """The pictures (base64) among the outputs of a cell."""
-    return [out.data["image/png"] for out in outputs if "image/png" in out.get("data", {})]
+    """The drawings (SVG) among the outputs of a cell."""
+    shown = [out.data["image/svg+xml"] for out in outputs if "image/svg+xml" in out.get("data", {})]
+    return ["".join(svg) for svg in shown]
 
 
 def digests(cell: nbformat.NotebookNode) -> list[str]:
     """The SHA-256 of each picture that a code cell stores."""
-    shown = pictures(cell.get("outputs", []))
-    return [hashlib.sha256(base64.b64decode(png)).hexdigest() for png in shown]
+    return [hashlib.sha256(svg.encode()).hexdigest() for svg in pictures(cell.get("outputs", []))]
 
 
 def note_pictures(cell: nbformat.NotebookNode) -> None:
@@ -172,13 +152,31 @@ def note_pictures(cell: nbformat.NotebookNode) -> None:
 
 
 def alike(stored: str, drawn: str) -> bool:
-    """Whether two pictures (base64) show the same drawing, whatever their packing and edges."""
-    one, other = (
-        Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB") for png in (stored, drawn)
-    )
-    if one.size != other.size:
+    """Whether two drawings (SVG) are the same: word for word, each place within ``NEAR``, and the
+    pixels of images within them equal.
+    """
+    kinds = [PARTS.split(UNSEEN.sub("", svg)) for svg in (stored, drawn)]
+    if len(kinds[0]) != len(kinds[1]):
         return False
-    return largest_change(one.reduce(4), other.reduce(4)) <= ALIKE
+    return all(map(same_part, *kinds))
+
+
+def same_part(one: str, other: str) -> bool:
+    """Whether two texts, numbers or images (base64) between them are the same to the eye."""
+    if one == other:
+        return True
+    if one.startswith(IMAGE) and other.startswith(IMAGE):
+        first, second = (
+            Image.open(io.BytesIO(base64.b64decode(part.removeprefix(IMAGE)))).convert("RGBA")
+            for part in (one, other)
+        )
+        return first.size == second.size and first.tobytes() == second.tobytes()
+    numbers = all(re.fullmatch(r"-?\d+(?:\.\d+)?", part) for part in (one, other))
+    return numbers and abs(float(one) - float(other)) <= NEAR
+
+
+def first_line(cell: nbformat.NotebookNode) -> str:
+    return repr(cell.source.splitlines()[0])
 
 
 def faults(path: Path) -> list[str]:
@@ -194,9 +192,7 @@ def faults(path: Path) -> list[str]:
         found.append("must begin with the set-up cell of tools/notebooks.py: run its 'stamp'")
     for cell in code:
         if cell.metadata.get("pictures", []) != digests(cell):
-            found.append(
-                f"stores other pictures than 'make execute' drew: {cell.source.splitlines()[0]!r}"
-            )
+            found.append(f"stores other pictures than 'make execute' drew: {first_line(cell)}")
         for output in cell.outputs:
             if output.output_type == "error":
                 found.append(f"stores an error: {output.ename}: {output.evalue}")
@@ -204,9 +200,11 @@ def faults(path: Path) -> list[str]:
                 found.append(f"stores a warning or a bar: {output.text[:80]!r}")
             if any("widget" in kind for kind in output.get("data", {})):
                 found.append("stores a widget; use tqdm.std")
-            has_image = "image/png" in output.get("data", {})
+            if "image/png" in output.get("data", {}):
+                found.append(f"stores pixels; draw with alexnet_course.figures: {first_line(cell)}")
+            has_image = "image/svg+xml" in output.get("data", {})
             if has_image and not cell.metadata.get("mystnb", {}).get("image", {}).get("alt"):
-                found.append(f"has a figure without alt text: {cell.source.splitlines()[0]!r}")
+                found.append(f"has a figure without alt text: {first_line(cell)}")
     if path.stat().st_size > SIZE_LIMIT:
         found.append(f"is {path.stat().st_size:,} bytes; {SIZE_LIMIT:,} at most")
     return found

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import drawings
 import sections
 import styles
 from bs4 import BeautifulSoup
@@ -122,14 +123,15 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.name != "html":
         return
     out = Path(app.outdir)
-    drawings = icon_drawings(out / "_static" / "scripts" / "fontawesome.js")
+    icons = icon_drawings(out / "_static" / "scripts" / "fontawesome.js")
     steps = (
         drop_unused,
         defer_scripts,
-        draw_icons(drawings),
+        draw_icons(icons),
         name_controls,
         mark_regions,
         mend_tables,
+        drawings.inline,
         size_images,
     )
     pages = {

@@ -1,0 +1,70 @@
+"""Charts stand in the page itself: their words are found and read aloud, their colours are the
+page's, light or dark, and each has its data folded beneath it.
+"""
+
+import json
+import re
+from html import escape, unescape
+from pathlib import Path
+
+from bs4 import BeautifulSoup, Tag
+
+# The colours of alexnet_course.figures, by the names that course.css gives them.
+COLOURS = {
+    "#fefefe": "none",
+    "#ffffff": "var(--pst-color-background)",
+    "#000000": "currentColor",
+    "#0072b2": "var(--drawing-blue)",
+    "#e69f00": "var(--drawing-orange)",
+    "#009e73": "var(--drawing-green)",
+    "#cc79a7": "var(--drawing-pink)",
+    "#56b4e9": "var(--drawing-sky)",
+    "#d55e00": "var(--drawing-red)",
+    "#767676": "var(--drawing-grey)",
+    "#c8c8c8": "var(--drawing-shade)",
+    "#dddddd": "var(--drawing-grid)",
+    "#ececec": "var(--drawing-grid)",
+}
+COLOUR = re.compile("|".join(COLOURS))
+STYLE = re.compile(r"\s*<style>.*?</style>", re.DOTALL)  # would hold for the whole page
+METADATA = re.compile(r"\s*<metadata>(.*?)</metadata>", re.DOTALL)
+SIZE = re.compile(r'(<svg[^>]*?) width="([\d.]+)pt" height="[\d.]+pt"')
+
+
+def data_table(data: dict[str, list]) -> str:
+    """The folded table of what a chart shows."""
+    head, *names = data["headings"]
+    corner = f'<th scope="col">{escape(head)}</th>' if head else "<td></td>"
+    columns = corner + "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(label)}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        + "</tr>"
+        for label, *cells in data["rows"]
+    )
+    return (
+        '<details class="drawing-data"><summary>The data of this figure</summary>'
+        '<div class="table-scroll" tabindex="0"><table class="dataframe"><thead>'
+        f"<tr>{columns}</tr></thead><tbody>{rows}</tbody></table></div></details>"
+    )
+
+
+def drawing(svg: str, alt: str) -> str:
+    """An SVG file as an element of a page, and the table of its data."""
+    svg = svg[svg.index("<svg") :]
+    held = METADATA.search(svg)
+    svg = STYLE.sub("", METADATA.sub("", svg))
+    width = SIZE.search(svg)
+    if width:
+        look = f'class="drawing" style="max-width:{float(width[2]) / 12:.1f}em"'
+        svg = SIZE.sub(rf'\1 {look} role="img" aria-label="{escape(alt)}"', svg, count=1)
+    svg = COLOUR.sub(lambda found: COLOURS[found[0]], svg)
+    return svg + (data_table(json.loads(unescape(held[1]))) if held else "")
+
+
+def inline(page: BeautifulSoup, path: Path) -> None:
+    image: Tag
+    for image in page.select(".cell_output img[src$='.svg']"):
+        file = path.parent / image["src"]
+        text = drawing(file.read_text(encoding="utf-8"), image.get("alt", ""))
+        image.replace_with(BeautifulSoup(text, "html.parser"))
