@@ -1,5 +1,6 @@
 """Time to a tutorial's best test accuracy: its own loop and recipe against ours."""
 
+import json
 import math
 import re
 from datetime import UTC, datetime
@@ -17,7 +18,14 @@ from alexnet_course.experiments import EXPERIMENTS, Experiment
 from alexnet_course.fields import Positive, fitting
 from alexnet_course.provenance import RECORDED, environment, hardware
 from alexnet_course.recording import run
-from alexnet_course.results import manifests, mean_interval, recorded, recorded_table
+from alexnet_course.results import (
+    existing,
+    manifests,
+    mean_interval,
+    reading,
+    recorded,
+    recorded_table,
+)
 from alexnet_course.training import device_and_precision
 from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
 
@@ -88,6 +96,25 @@ def run_race(
         f"  {record['times_sooner']:.1f} times sooner"
     )
     store(folder / "race" / f"{name}-{device.type}.json", record)
+    return record
+
+
+def recorded_race(name: str, device: str = "cpu", folder: Path = RECORDED) -> dict[str, Any]:
+    """The record that :func:`run_race` stored on a kind of device.
+
+    Raises :class:`FileNotFoundError` where there is none, and
+    :class:`~alexnet_course.results.RecordError` for one that is damaged.
+    """
+    path = existing(folder) / "race" / f"{name}-{device}.json"
+    with reading(path):
+        record = fitting("its content", json.loads(path.read_text(encoding="utf-8")), dict)
+        if (record["tutorial"], record["device"]) != (name, device):
+            raise ValueError(f"it holds {record['tutorial']} on {record['device']}")
+        for key in ("published_seconds", "times_sooner"):
+            fitting(key, record[key], Positive)
+        runs = {len(record[key]) for key in ("our_seeds", "our_accuracies", "our_seconds")}
+        if len(runs) != 1 or runs == {0}:
+            raise ValueError("its seeds, accuracies and seconds are not as many")
     return record
 
 

@@ -128,7 +128,7 @@ TRAINED_WELL["upscaled-227"] = replace(
     TRAINED_WELL["adam-augmented"],
     epochs=30,
     preparation=(PerChannel(), Resize(227)),
-    source="the course: as for adam-augmented, for longer; never run so far, since it needs a GPU",
+    source="the course: as for adam-augmented, for longer",
 )
 TRAINED_WELL["image-folder"] = Recipe(
     "trained-well",

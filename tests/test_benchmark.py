@@ -174,6 +174,7 @@ def test_race_compares_whole_runs_with_the_published_epochs(small, tmp_path, cap
     assert record["times_sooner"] == pytest.approx(published / ours, rel=0.01, abs=0.01)
     mean = sum(record["our_accuracies"]) / 2
     assert record["reached"] == (mean >= 50)
+    assert race_module.recorded_race("small", folder=tmp_path) == record
     assert "extrapolated" in out and ("does NOT reach" in out) == (mean < 50)
 
 
@@ -230,6 +231,31 @@ def test_a_damaged_benchmark_is_named(small, tmp_path, damage):
     assert path.read_text() != whole
     with pytest.raises(RecordError, match=f"{path} is damaged"):
         race_module.standings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:-20],
+        lambda text: text.replace('"tutorial": "small"', '"tutorial": "large"'),
+        lambda text: text.replace('"our_seeds": [0, 1]', '"our_seeds": [0]'),
+        lambda text: text.replace('"times_sooner": 2', '"times_sooner": -2'),
+        lambda text: text.replace('"our_seconds"', '"their_seconds"'),
+    ],
+)
+def test_a_damaged_race_is_named(small, tmp_path, damage):
+    record = {"tutorial": "small", "device": "cpu", "published_seconds": 9.0, "times_sooner": 2.0}
+    record |= {"our_seeds": [0, 1], "our_accuracies": [50.0, 52.0], "our_seconds": [4.0, 5.0]}
+    path = tmp_path / "race" / "small-cpu.json"
+    module.store(path, record)
+    assert race_module.recorded_race("small", folder=tmp_path)["our_seconds"] == [4.0, 5.0]
+    whole = re.sub(r"\n\s*", " ", path.read_text()).replace("[ ", "[").replace(" ]", "]")
+    path.write_text(damage(whole))
+    assert path.read_text() != whole
+    with pytest.raises(RecordError, match=f"{path} is damaged"):
+        race_module.recorded_race("small", folder=tmp_path)
+    with pytest.raises(FileNotFoundError):
+        race_module.recorded_race("small", "cuda", tmp_path)
 
 
 def test_a_folder_that_is_not_there_holds_no_benchmarks(tmp_path):
