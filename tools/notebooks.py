@@ -44,9 +44,10 @@ if importlib.util.find_spec("alexnet_course") is None:
     if not google or not importlib.util.find_spec("google.colab"):
         raise ModuleNotFoundError("run 'pip install -e .' in the repository")
     if not REPOSITORY:
-        raise RuntimeError("no address to install from: 'make repository URL=…'")
+        raise RuntimeError("no address yet: run 'make repository URL=…'")
     source = f"git+{{REPOSITORY}}@{{REVISION}}"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", source]
+    options = ["--quiet", "--no-deps"]
+    pip = [sys.executable, "-m", "pip", "install", *options, source]
     subprocess.run(pip, check=True)
     importlib.invalidate_caches()"""
 
