@@ -174,6 +174,21 @@ def test_formulas_are_in_the_pages(site):
     formulas = page.select(".math")
     assert len(formulas) > 20 and all(formula.find("math") for formula in formulas)
     assert not [s for s in page.find_all("script") if "mathjax" in str(s).lower()]
+    children = {"msup": 2, "msub": 2, "msubsup": 3, "mfrac": 2}
+    for page in site.pages.values():
+        for part in page.find_all(list(children)):
+            assert len(part.find_all(recursive=False)) == children[part.name], part
+
+
+def test_figures_are_numbered_and_take_the_pages_colours(site):
+    page = site.pages[site.folder / "notebooks" / "05_relu.html"]
+    numbers = [caption.get_text().split()[1] for caption in page.select("figcaption")]
+    assert numbers == [f"5.{place}." for place in range(1, len(numbers) + 1)] and len(numbers) > 3
+    for page in site.pages.values():
+        for drawing in page.select("svg.drawing"):
+            assert drawing["aria-label"] and drawing.find("text")
+            for part in drawing.find_all(style=True):
+                assert not re.search(r"(?<!\()#[0-9a-f]{6}\b", part["style"]), part
 
 
 # The checks themselves: each must see what it is there to see.

@@ -131,6 +131,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         name_controls,
         mark_regions,
         mend_tables,
+        drawings.number,
         drawings.inline,
         size_images,
     )
