@@ -180,6 +180,12 @@ def test_formulas_are_in_the_pages(site):
             assert len(part.find_all(recursive=False)) == children[part.name], part
 
 
+def test_code_has_the_colours_of_light_and_dark_pages(site):
+    sheet = (site.folder / "_static" / "book.css").read_text(encoding="utf-8")
+    for theme in ("light", "dark"):
+        assert f'html[data-theme="{theme}"] .highlight .k' in sheet
+
+
 def test_figures_are_numbered_and_take_the_pages_colours(site):
     page = site.pages[site.folder / "notebooks" / "05_relu.html"]
     numbers = [caption.get_text().split()[1] for caption in page.select("figcaption")]

@@ -150,5 +150,5 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect("build-finished", finish)
+    app.connect("build-finished", finish, priority=900)  # once the theme has coloured the code
     return {"parallel_read_safe": True, "parallel_write_safe": True}
