@@ -212,15 +212,22 @@ def test_axe_finds_nothing_in_what_search_finds(opened, mode):
 FOCUSED = """() => {
   const focused = document.activeElement;
   if (!focused || focused === document.body) return null;
-  const look = getComputedStyle(focused);
   const boxes = [...focused.getClientRects()];
   const shown = boxes.some((box) => [0.5, 0.1, 0.9].some((part) => {
     const at = document.elementFromPoint(box.x + box.width * part, box.y + box.height / 2);
     return at && (focused.contains(at) || at.contains(focused));
   }));
+  const look = getComputedStyle(focused);
+  const reach = parseFloat(look.outlineOffset) + 1; // how far out the ring begins
+  let ring = look.outlineStyle !== "none" && parseFloat(look.outlineWidth) >= 1;
+  for (let around = focused.parentElement; around; around = around.parentElement) {
+    if (getComputedStyle(around).overflowX === "visible") continue;
+    const outer = around.getBoundingClientRect(); // cuts off what reaches beyond it
+    ring &&= boxes.some((box) => box.left - reach >= outer.left || box.right + reach <= outer.right
+        || box.top - reach >= outer.top || box.bottom + reach <= outer.bottom);
+  }
   const seen = focused.dataset.walked;
   focused.dataset.walked = "yes";
-  const ring = look.outlineStyle !== "none" && parseFloat(look.outlineWidth) >= 1;
   return {html: focused.outerHTML.slice(0, 150), shown, ring, seen};
 }"""
 
