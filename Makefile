@@ -4,8 +4,8 @@ NAMED = $(filter-out file,$(origin PYTHON)) # not empty where PYTHON is given: t
 BIN = .venv/bin
 TWO = -n 2 --dist loadfile # two files of tests, or two chapters, at a time, each on one core
 
-.PHONY: book lab test floors canary links notebook-diffs colab execute exercises grade grades repository \
-  experiments clean always
+.PHONY: book lab test access lighthouse floors canary links notebook-diffs colab execute exercises grade \
+  grades repository experiments clean always
 
 book: .venv/book
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -24,6 +24,14 @@ test: .venv/test
 	  $(BIN)/pytest $(TWO) --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks/*.ipynb
 	$(BIN)/mypy
 
+# Every page in a browser: each width and mode, and a walk through it by keyboard; some ten minutes.
+access: .venv/test
+	ALEXNET_COURSE_EVERY=1 $(BIN)/pytest tests/test_browser.py
+
+# A benchmark: needs npx, Chromium and a machine that does nothing else; PAGES="06_lrn glossary" for some.
+lighthouse: book
+	$(BIN)/python tools/lighthouse.py $(PAGES)
+
 # The suite at the oldest versions that pyproject.toml allows; of chapters, only that they run.
 floors: export OMP_NUM_THREADS = 1
 floors: .venv-floors/made
@@ -37,12 +45,13 @@ canary: .venv/book .venv-canary/pyvenv.cfg
 	.venv-canary/bin/pip install --quiet --upgrade sphinx sphinx-book-theme myst-nb sphinx-comments \
 	  sphinx-copybutton sphinx-design sphinx-exercise sphinx-external-toc sphinx-jupyterbook-latex \
 	  sphinx-multitoc-numbering sphinx-thebe sphinx-togglebutton sphinxcontrib-bibtex \
-	  beautifulsoup4 pytest pyyaml
+	  beautifulsoup4 filelock pytest pyyaml
 	$(BIN)/jupyter-book config sphinx .
 	sed -i.old "s/'jupyter_book', //" conf.py
 	.venv-canary/bin/sphinx-build -E -W -n --keep-going . _build/canary; \
 	  code=$$?; rm conf.py conf.py.old; exit $$code
-	ALEXNET_COURSE_BOOK=_build/canary .venv-canary/bin/pytest --noconftest tests/test_book.py
+	ALEXNET_COURSE_BOOK=_build/canary PYTHONPATH=tests \
+	  .venv-canary/bin/pytest --noconftest -p built tests/test_book.py
 
 # Needs a network, and says what sites answer today: never part of the tests.
 links: .venv/book

@@ -14,6 +14,7 @@ from alexnet_course.layers import Conv, Dropout, Flatten, Linear, Pool, ReLU
 from alexnet_course.optimisers import SGD
 from alexnet_course.recipes import Recipe
 from alexnet_course.schedules import OneCycle
+from built import site  # noqa: F401  (a fixture)
 
 os.environ.pop("ALEXNET_COURSE_EXERCISES", None)  # tests are of the exercises that are here
 settings.register_profile("course", deadline=None)  # no clock decides

@@ -1,29 +1,18 @@
-"""Builds the book once, without a network, and checks the pages that come out.
+"""Checks the pages of the built book (``built.py``)."""
 
-Where ``ALEXNET_COURSE_BOOK`` names a folder of pages, those are checked (``make canary``).
-"""
-
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
-from bs4 import BeautifulSoup
 
-ROOT = Path(__file__).resolve().parent.parent
+from built import ROOT, parse
+
 LOADING_RELS = {"stylesheet", "icon", "preload", "modulepreload", "prefetch", "manifest"}
 LOADING_ATTRIBUTES = ("src", "srcset", "poster", "data")
 IN_CSS = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
 FILE_NAME = re.compile(r"^\S+\.(png|jpe?g|svg|gif|webp)$", re.IGNORECASE)
 LEFTOVER = re.compile(r"\{[\w:-]+\}`|(`{3,}|:{3,})\s*\{")
-
-
-def parse(html):
-    return BeautifulSoup(html, "html.parser")
 
 
 def is_external(address):
@@ -82,49 +71,6 @@ def leftovers(page):
         if LEFTOVER.search(text) or (code_next and re.search(r"\{[\w:-]+\}$", text)):
             found.append(text.strip())
     return found
-
-
-class Site:
-    """The built pages, each parsed once."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.paths = sorted(p for p in folder.rglob("*.html") if "_static" not in p.parts)
-        self.pages = {p: parse(p.read_text(encoding="utf-8")) for p in self.paths}
-        self._ids = {}
-
-    def ids(self, path):
-        if path not in self._ids:
-            page = self.pages.get(path)
-            tags = page.find_all(id=True) if page else []
-            self._ids[path] = {tag["id"] for tag in tags}
-        return self._ids[path]
-
-    def complaints(self, check):
-        """What `check(page, path)` finds, by page."""
-        found = {str(p.relative_to(self.folder)): check(self.pages[p], p) for p in self.paths}
-        return {name: problems for name, problems in found.items() if problems}
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    if built := os.environ.get("ALEXNET_COURSE_BOOK"):
-        return Site(Path(built).resolve())
-    out = tmp_path_factory.mktemp("book")
-    jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
-    nowhere = "http://127.0.0.1:9"
-    done = subprocess.run(
-        [*jupyter_book, "build", ".", "-W", "-n", "--keep-going", "--path-output", str(out)],
-        cwd=ROOT,
-        env=os.environ | {"http_proxy": nowhere, "https_proxy": nowhere, "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    if done.returncode:
-        pytest.fail(f"the book does not build:\n{done.stdout}\n{done.stderr}", pytrace=False)
-    return Site((out / "_build" / "html").resolve())
 
 
 def toc_files():
