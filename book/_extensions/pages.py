@@ -11,6 +11,7 @@ from pathlib import Path
 
 import drawings
 import sections
+import start
 import styles
 from bs4 import BeautifulSoup
 from PIL import Image
@@ -143,6 +144,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         for step in steps:
             step(page, path)
     sections.write(pages, out)
+    start.fill(pages, out)
     styles.merge(pages, out)
     for path, page in pages.items():
         path.write_text(str(page), encoding="utf-8")
