@@ -501,6 +501,24 @@ def _run(axis: Axes, part: list[_Row], size: Size, x: float, starts: list[Point]
     return starts[0]
 
 
+def _apart(rows: list[_Row], size: Size) -> float:
+    """How far it is from the middle of one tower to that of the next; 0 where there is one."""
+    return max((0.12 + size(row)[0] for row in rows if row.towers > 1), default=0)
+
+
+def _middles(row: _Row, apart: float) -> list[float]:
+    """Where the towers of a row have their middles, around 0."""
+    return [apart * (i - (row.towers - 1) / 2) for i in range(row.towers)]
+
+
+def _reads(row: _Row, sources: list[float], middle: float) -> list[tuple[float, str]]:
+    """From which towers an arrow leads into the one at ``middle``, and of which colour."""
+    if row.kind not in LEARNED:
+        return []
+    reads = sources if row.joins and len(sources) > 1 else [middle]
+    return [(source, GREY if source == middle else RED) for source in reads]
+
+
 @_styled
 def draw_network(architecture: Architecture) -> Drawing:
     """The layers that change the shape, from the input down, in towers where they are grouped.
@@ -513,7 +531,7 @@ def draw_network(architecture: Architecture) -> Drawing:
     """
     rows = _network_rows(architecture)
     size = _block_size(rows)
-    apart = max((0.12 + size(row)[0] for row in rows if row.towers > 1), default=0)
+    apart = _apart(rows, size)
     wider = max(0, *(_breadth(row, size) / 2 - 2.3 for row in rows))
     left, right = -2.3 - wider, 2.5 + wider
     figure, axis = _subplots()
@@ -525,15 +543,12 @@ def draw_network(architecture: Architecture) -> Drawing:
         if row.parts:
             top = _inside(axis, row, size, 0, [(source, bottom) for source in sources])
         middle = top - height / 2
-        middles = [apart * (i - (row.towers - 1) / 2) for i in range(row.towers)]
-        learned = row.kind in LEARNED
+        middles = _middles(row, apart)
         for x in middles:
             _block(axis, row, size, x, top)
-            if learned:
-                reads = sources if row.joins and len(sources) > 1 else [x]
-                for source in reads:
-                    _arrow(axis, (source, bottom), (x, top), GREY if source == x else RED)
-            if learned and row.towers > 1:
+            for source, colour in _reads(row, sources, x):
+                _arrow(axis, (source, bottom), (x, top), colour)
+            if row.kind in LEARNED and row.towers > 1:
                 axis.text(x, middle, str(row.shape[0] // row.towers), size=10, **CENTRED)
             if row.parts:
                 _write(axis, row, size, x, top)
@@ -547,6 +562,39 @@ def draw_network(architecture: Architecture) -> Drawing:
     axis.set(xlim=(left, right), ylim=(bottom, 0.05))
     axis.axis("off")
     figure.set_size_inches(4.9 + 2 * wider, (0.5 if apart > 0 else 0.1) - bottom)
+    return figure
+
+
+@_styled
+def draw_network_across(architecture: Architecture) -> Drawing:
+    """:func:`draw_network` from left to right, one tower above the other, in few and large words.
+
+    Below stand the names of the layers that learn. A composite is one block.
+    """
+    rows = _network_rows(architecture)
+    size = _block_size(rows)
+    apart = _apart(rows, size)
+    low = -max(_middles(row, apart)[-1] + size(row)[0] / 2 for row in rows)
+    figure, axis = _subplots()
+    sources, right = [0.0], 0.0
+    for row in rows:
+        height, width = size(row)
+        width = 0.6 * width if row.kind == "pool" else 0.7 * width + 0.3
+        left = right + (0.05 if row.kind == "pool" else 0.27)
+        kind = KIND_COLOURS.get(row.kind, GREY)
+        for y in _middles(row, apart):
+            axis.add_patch(Rectangle((left, y - height / 2), width, height, facecolor=kind))
+            for source, colour in _reads(row, sources, y):
+                _arrow(axis, (right, source), (left, y), colour)
+            if row.kind in LEARNED:
+                text = str(row.shape[0] // row.towers)
+                axis.text(left + width / 2, y, text, size=11, **CENTRED)
+        if row.kind != "pool":
+            axis.text(left + width / 2, low - 0.08, row.name, ha="center", va="top", size=15)
+        sources, right = _middles(row, apart), left + width
+    axis.set(xlim=(0.1, right + 0.1), ylim=(low - 0.4, -low + 0.02))
+    axis.axis("off")
+    figure.set_size_inches(right, 0.42 - 2 * low)
     return figure
 
 
@@ -669,6 +717,7 @@ def show_images(images, labels: Sequence[str], columns: int = 5) -> Drawing:
 __all__ = [
     "draw_colours",
     "draw_network",
+    "draw_network_across",
     "draw_receptive_fields",
     "draw_windows",
     "plot_bars",

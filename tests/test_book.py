@@ -143,6 +143,38 @@ def test_figures_are_numbered_and_take_the_pages_colours(site):
                 assert not re.search(r"(?<!\()#[0-9a-f]{6}\b", part["style"]), part
 
 
+def title(page):
+    return page.h1.get_text().rstrip("#¶").strip()
+
+
+def chapter_files():
+    return [f for f in toc_files() if f.startswith("notebooks/") and "exercises" not in f]
+
+
+def test_the_start_page_has_a_card_for_each_chapter_as_the_chapter_is(site):
+    """In the order of the contents: title, a sentence, the minutes it states, and a picture."""
+    cards = site.pages[site.folder / "book" / "index.html"].select(".chapters li")
+    files = [f"{name}.html" for name in chapter_files()]
+    assert [card.a["href"].removeprefix("../") for card in cards] == files
+    for card, file in zip(cards, files, strict=True):
+        chapter = site.pages[site.folder / file]
+        assert card.a.get_text() == title(chapter)
+        assert len(card.p.get_text().removeprefix(title(chapter)).split()) > 5
+        stated = re.search(r"(\d+ minutes) to read", chapter.article.get_text(" "))[1]
+        assert card.select_one(".card-minutes").get_text() == stated
+        assert card.select_one("svg.card-picture [d]") and not card.select("svg text")
+
+
+def test_the_start_page_shows_the_network_and_leads_to_the_first_chapter(site):
+    start = site.pages[site.folder / "book" / "index.html"].select_one(".start")
+    assert "conv5" in start.select_one("svg[role=img][aria-label]").get_text()
+    (button,) = start.select(".start-row a")
+    first = chapter_files()[0]
+    assert button["href"] == f"../{first}.html"
+    number = title(site.pages[site.folder / f"{first}.html"]).split()[0]
+    assert button.get_text() == f"Start with chapter {number}"
+
+
 # The checks themselves: each must see what it is there to see.
 
 BAD_LOADS = [

@@ -60,6 +60,7 @@ SVG = "http://www.w3.org/2000/svg"
 DRAW = {
     "draw_colours": lambda: figures.draw_colours(torch.rand(50, 3), torch.eye(3) / 10),
     "draw_network": lambda: figures.draw_network(ALEXNET),
+    "draw_network_across": lambda: figures.draw_network_across(ALEXNET),
     "draw_receptive_fields": lambda: figures.draw_receptive_fields(ALEXNET, ["conv1", "pool5"]),
     "draw_windows": lambda: figures.draw_windows(CASES),
     "plot_bars": lambda: figures.plot_bars(
@@ -200,6 +201,29 @@ def test_towers_cross_into_conv3_and_the_linear_layers_only():
     assert ends == [stay, stay, cross, stay, stay, cross, cross, [(left, 0), (right, 0)]]
 
 
+def test_across_the_page_the_same_blocks_and_arrows_are_drawn_from_left_to_right():
+    """Each of the 22 blocks is on the right of those before it; the last layer's reads both."""
+    axis, down = DRAW["draw_network_across"]().axes[0], DRAW["draw_network"]().axes[0]
+    blocks, upright = rectangles(axis), rectangles(down)
+    assert [b.get_facecolor() for b in blocks] == [b.get_facecolor() for b in upright]
+    assert [b.get_height() for b in blocks] == [b.get_width() for b in upright]
+    lefts = [block.get_x() for block in blocks]
+    assert lefts == sorted(lefts) and len(set(lefts)) == 12
+    ends = [
+        (np.sign(text.xyann[1]), np.sign(text.xy[1]), to_hex(text.arrow_patch.get_edgecolor()))
+        for text in axis.texts
+        if isinstance(text, Annotation)
+    ]
+    crossing = [(a, b) for a, b, colour in ends if colour == figures.RED.lower()]
+    both = [(-1, 1), (1, -1)]
+    assert Counter(crossing) == Counter(3 * both + [(-1, 0), (1, 0)])
+    assert len(ends) == 8 * 2 + 3 * 2
+    words = [text.get_text() for text in axis.texts if text.get_text()]
+    names = [f"conv{n}" for n in range(1, 6)] + ["fc6", "fc7", "fc8"]
+    assert [word for word in words if word.isalnum() and not word.isdigit()] == ["input", *names]
+    assert [words.count(each) for each in ("48", "128", "192", "2048")] == [2, 4, 4, 4]
+
+
 def test_a_network_without_groups_is_one_tower_and_its_last_layer_is_drawn_to_scale():
     """Nothing crosses; the widths of fc6, fc7 and fc8 are as 4096, 4096 and 1000."""
     axis = figures.draw_network(ARCHITECTURES["torchvision"]).axes[0]
@@ -283,13 +307,19 @@ NESTED = Architecture(
 
 
 @pytest.mark.parametrize(
-    "network",
-    [*(ARCHITECTURES[name] for name in ("alexnet-2012", "two-towers", "resnet18")), NESTED],
-    ids=lambda network: network.name,
+    ("draw", "network"),
+    [
+        *((figures.draw_network, ARCHITECTURES[name]) for name in ("alexnet-2012", "resnet18")),
+        (figures.draw_network, ARCHITECTURES["two-towers"]),
+        (figures.draw_network, NESTED),
+        (figures.draw_network_across, ALEXNET),
+        (figures.draw_network_across, ARCHITECTURES["torchvision"]),
+    ],
+    ids=lambda part: part.__name__ if callable(part) else part.name,
 )
-def test_nothing_in_a_drawing_of_a_network_lies_over_anything_else(network):
+def test_nothing_in_a_drawing_of_a_network_lies_over_anything_else(draw, network):
     """Blocks over blocks, or names over blocks or names, or beyond the edge of the picture."""
-    figure = figures.draw_network(network)
+    figure = draw(network)
     FigureCanvasAgg(figure).draw()
     axis = figure.axes[0]
     blocks = [block.get_window_extent() for block in rectangles(axis)]

@@ -1,4 +1,5 @@
 """Keeps the chapters in step: ``execute``, ``check``, ``stamp``, ``numbers``, ``repository URL``.
+``drawing`` draws AlexNet anew for the start page.
 
 Run from anywhere with the project's Python: ``python tools/notebooks.py execute [NAME …]``.
 """
@@ -20,6 +21,7 @@ import prose
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "_config.yml"
 NUMBERS = ROOT / "tests" / "prose_numbers.yml"
+DRAWN = ROOT / "book" / "_static" / "alexnet.svg"
 COLAB = "https://colab.research.google.com"
 SETUP_TAG = "setup"
 SIZE_LIMIT = 1_000_000  # bytes
@@ -238,6 +240,18 @@ def list_numbers() -> None:
     print(f"{NUMBERS}: read what has changed, and put a source for each {prose.TO_DO!r}")
 
 
+def drawing() -> str:
+    """What the start page shows: AlexNet as its table of layers has it now (SVG)."""
+    from alexnet_course.architectures import ARCHITECTURES
+    from alexnet_course.figures import draw_network_across
+
+    return draw_network_across(ARCHITECTURES["alexnet-2012"]).svg()
+
+
+def draw() -> None:
+    DRAWN.write_text(drawing(), encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -245,6 +259,7 @@ def main() -> None:
     commands.add_parser("check")
     commands.add_parser("stamp")
     commands.add_parser("numbers")
+    commands.add_parser("drawing")
     commands.add_parser("repository").add_argument("url")
     options = parser.parse_args()
     if options.command == "execute":
@@ -252,7 +267,8 @@ def main() -> None:
     elif options.command == "repository":
         set_repository(options.url)
     else:
-        {"check": check, "stamp": stamp, "numbers": list_numbers}[options.command]()
+        alone = {"check": check, "stamp": stamp, "numbers": list_numbers, "drawing": draw}
+        alone[options.command]()
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def number(page: BeautifulSoup, path: Path) -> None:
 
 def inline(page: BeautifulSoup, path: Path) -> None:
     image: Tag
-    for image in page.select(".cell_output img[src$='.svg']"):
+    for image in page.select("article img[src$='.svg']"):
         file = path.parent / image["src"]
         text = drawing(file.read_text(encoding="utf-8"), image.get("alt", ""))
         image.replace_with(BeautifulSoup(text, "html.parser"))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import drawings
 import sections
+import start
 import styles
 import website
 from bs4 import BeautifulSoup
@@ -145,6 +146,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         for step in steps:
             step(page, path)
     sections.write(pages, out)
+    start.fill(pages, out)
     styles.merge(pages, out)
     website.complete(pages, out, app.config.html_baseurl)
     for path, page in pages.items():
