@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import drawings
+import reading
 import sections
 import styles
 from bs4 import BeautifulSoup
@@ -142,6 +143,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     for path, page in pages.items():
         for step in steps:
             step(page, path)
+    reading.finish(pages, out, Path(app.srcdir))
     sections.write(pages, out)
     styles.merge(pages, out)
     for path, page in pages.items():
@@ -149,5 +151,5 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect("build-finished", finish)
+    app.connect("build-finished", finish, priority=900)  # after the theme has written its colours
     return {"parallel_read_safe": True, "parallel_write_safe": True}
