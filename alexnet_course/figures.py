@@ -162,8 +162,9 @@ def _looks(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def _data(frame: pd.DataFrame, most: int = 60) -> Table:
-    """What a chart shows, to four digits; of a long one, rows at equal distances."""
-    frame = frame.iloc[:: -(-len(frame) // most)]
+    """What a chart shows, to four digits; of a long one, rows at equal distances, to the last."""
+    step = -(-len(frame) // most)
+    frame = frame.iloc[(len(frame) - 1) % step :: step]
     return show(frame.map(lambda x: f"{x:,.4g}" if isinstance(x, float) and pd.notna(x) else x))
 
 

@@ -1,4 +1,4 @@
-"""``pytest --nbval`` compares what a cell prints; this compares what it draws."""
+"""``pytest --nbval`` compares what a cell prints; this, what it draws."""
 
 import sys
 from pathlib import Path
@@ -8,19 +8,24 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 import notebooks
 
-FROM_DATA = "picture-of-data"  # tags a cell whose picture differs where the images differ
+FROM_DATA = "picture-of-data"  # tags cells that draw something else for others
 FAULT = (
-    "The picture is not the one that is stored: look at both, and run 'make execute' if the new "
-    f"one is right, or tag the cell {FROM_DATA!r} if the picture depends on the images"
+    "The picture is not the one that is stored: look at both, and run "
+    "'make execute' if the new one is right, or tag the cell "
+    f"{FROM_DATA!r} if the picture depends on the images"
 )
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
-    item.parent.skip_compare += ("image/svg+xml",)  # not by nbval, to the letter
+    item.parent.skip_compare += ("image/svg+xml",)  # compared here instead
     result = yield
-    if item.options["check"] and FROM_DATA not in item.cell.metadata.get("tags", []):
-        stored, drawn = map(notebooks.pictures, (item.cell.outputs, item.test_outputs))
-        if len(stored) != len(drawn) or not all(map(notebooks.alike, stored, drawn)):
+    tags = item.cell.metadata.get("tags", [])
+    if item.options["check"] and FROM_DATA not in tags:
+        before = notebooks.pictures(item.cell.outputs)
+        now = notebooks.pictures(item.test_outputs)
+        if len(before) != len(now) or not all(
+            map(notebooks.alike, before, now)
+        ):
             item.raise_cell_error(FAULT)
     return result

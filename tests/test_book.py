@@ -16,10 +16,10 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "book" / "_extensions"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_extensions"))
 import reading
 
+ROOT = Path(__file__).resolve().parent.parent
 LOADING_RELS = {"stylesheet", "icon", "preload", "modulepreload", "prefetch", "manifest"}
 LOADING_ATTRIBUTES = ("src", "srcset", "poster", "data")
 ROLES = ("AUTHOR", "COMMITTER")
@@ -180,6 +180,27 @@ def test_formulas_are_in_the_pages(site):
     formulas = page.select(".math")
     assert len(formulas) > 20 and all(formula.find("math") for formula in formulas)
     assert not [s for s in page.find_all("script") if "mathjax" in str(s).lower()]
+    children = {"msup": 2, "msub": 2, "msubsup": 3, "mfrac": 2}
+    for page in site.pages.values():
+        for part in page.find_all(list(children)):
+            assert len(part.find_all(recursive=False)) == children[part.name], part
+
+
+def test_code_has_the_colours_of_light_and_dark_pages(site):
+    sheet = (site.folder / "_static" / "book.css").read_text(encoding="utf-8")
+    for theme in ("light", "dark"):
+        assert f'html[data-theme="{theme}"] .highlight .k' in sheet
+
+
+def test_figures_are_numbered_and_take_the_pages_colours(site):
+    page = site.pages[site.folder / "notebooks" / "05_relu.html"]
+    numbers = [caption.get_text().split()[1] for caption in page.select("figcaption")]
+    assert numbers == [f"5.{place}." for place in range(1, len(numbers) + 1)] and len(numbers) > 3
+    for page in site.pages.values():
+        for drawing in page.select("svg.drawing"):
+            assert drawing["aria-label"] and drawing.find("text")
+            for part in drawing.find_all(style=True):
+                assert not re.search(r"(?<!\()#[0-9a-f]{6}\b", part["style"]), part
 
 
 def notebook_of(path, site):

@@ -1,12 +1,14 @@
 """The stored chapters are whole, and the tools that keep them so notice when they are not."""
 
 import copy
+import json
 import re
 import shutil
 import subprocess
 import sys
 import types
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -68,6 +70,43 @@ def test_few_cells_escape_the_comparison(path):
     from_data = [c for c in code if "picture-of-data" in c.metadata.get("tags", [])]
     assert all(cell in drawing for cell in from_data)
     assert len(from_data) <= 4
+
+
+NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?!\w)")
+BETWEEN = {"12-94": {"50"}}  # of a curve, between the values of its data
+
+
+def told(cell):
+    """What a chart's description says, and what the chart shows: its words, its data, its bars."""
+    alt = cell.metadata["mystnb"]["image"]["alt"]
+    (svg,) = notebooks.pictures(cell.outputs)
+    drawing = ElementTree.fromstring(svg)
+    words = [text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    held = drawing.find("{http://www.w3.org/2000/svg}metadata")
+    data = json.loads(held.text) if held is not None else None
+    shown = [float(n.replace(",", "")) for n in NUMBER.findall(" ".join(filter(None, words)))]
+    for row in data["rows"] if data else ():
+        shown += [float(n.replace(",", "")) for n in NUMBER.findall(row[0])]
+        mean, *rest = values = [float(x.replace(",", "")) for x in row[1:] if x]
+        shown += map(abs, values)
+        if "half width" in data["headings"]:
+            shown += [abs(mean + sign * width) for width in rest for sign in (-1, 1)]
+    return alt, data, shown
+
+
+@pytest.mark.parametrize("path", notebooks.chapters(), ids=lambda path: path.stem)
+def test_the_numbers_in_a_charts_description_are_in_its_data(path):
+    for cell in notebooks.read(path).cells:
+        if cell.cell_type != "code" or not notebooks.pictures(cell.outputs):
+            continue
+        alt, data, shown = told(cell)
+        for number in NUMBER.findall(alt) if data else ():
+            digits = number.replace(",", "").strip(".")
+            places = len(digits.partition(".")[2])
+            loose = len(digits) - len(digits.rstrip("0")) if places == 0 and len(digits) > 2 else 0
+            near = 0.5 * 10.0 ** (loose - places) + 1e-9
+            close = any(abs(value - float(digits)) <= near for value in shown)
+            assert close or number in BETWEEN.get(cell.id, ()), (cell.id, number)
 
 
 def damage(change):

@@ -33,20 +33,21 @@ LISTED = "# Written by 'tools/notebooks.py numbers'; tools/prose.py tells what i
 
 # The one set-up cell of every chapter. It never installs torch: Colab brings its own.
 SETUP = """\
-# Set-up. Where the course is installed, this does nothing; in Colab, it installs the course.
+# Set-up: does nothing where the course is installed; in Colab, installs it.
 import importlib.util
 import subprocess
 import sys
 
 REPOSITORY, REVISION = "{repository}", "{revision}"
 if importlib.util.find_spec("alexnet_course") is None:
-    in_colab = importlib.util.find_spec("google") and importlib.util.find_spec("google.colab")
-    if not in_colab:
-        raise ModuleNotFoundError("alexnet_course is missing: run 'pip install -e .' in the repo")
+    google = importlib.util.find_spec("google")
+    if not google or not importlib.util.find_spec("google.colab"):
+        raise ModuleNotFoundError("run 'pip install -e .' in the repository")
     if not REPOSITORY:
-        raise RuntimeError("This copy has no address to install from: run 'make repository URL=…'")
+        raise RuntimeError("no address yet: run 'make repository URL=…'")
     source = f"git+{{REPOSITORY}}@{{REVISION}}"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", source]
+    options = ["--quiet", "--no-deps"]
+    pip = [sys.executable, "-m", "pip", "install", *options, source]
     subprocess.run(pip, check=True)
     importlib.invalidate_caches()"""
 

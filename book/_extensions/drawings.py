@@ -25,7 +25,7 @@ COLOURS = {
     "#dddddd": "var(--drawing-grid)",
     "#ececec": "var(--drawing-grid)",
 }
-COLOUR = re.compile("|".join(COLOURS))
+COLOUR = re.compile(rf"({'|'.join(COLOURS)})\b")
 STYLE = re.compile(r"\s*<style>.*?</style>", re.DOTALL)  # would hold for the whole page
 METADATA = re.compile(r"\s*<metadata>(.*?)</metadata>", re.DOTALL)
 SIZE = re.compile(r'(<svg[^>]*?) width="([\d.]+)pt" height="[\d.]+pt"')
@@ -60,6 +60,14 @@ def drawing(svg: str, alt: str) -> str:
         svg = SIZE.sub(rf'\1 {look} role="img" aria-label="{escape(alt)}"', svg, count=1)
     svg = COLOUR.sub(lambda found: COLOURS[found[0]], svg)
     return svg + (data_table(json.loads(unescape(held[1]))) if held else "")
+
+
+def number(page: BeautifulSoup, path: Path) -> None:
+    """Figures are numbered within their chapter, whose number begins its title."""
+    title = page.select_one("article h1")
+    chapter = re.match(r"(\d+) ·", title.get_text()) if title else None
+    for place, number in enumerate(page.select(".cell_output .caption-number"), 1):
+        number.string = f"Figure {chapter[1]}.{place}. " if chapter else f"Figure {place}. "
 
 
 def inline(page: BeautifulSoup, path: Path) -> None:

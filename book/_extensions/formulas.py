@@ -7,8 +7,12 @@ from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
 
-# TeX sets a thin space behind "ln" and "tanh" unless a bracket or an exponent follows.
-FUNCTION = re.compile(r"(<mi>[a-z]{2,}</mi>)(?=<m(?:i|n|sqrt|frac)\b)")
+# TeX sets a thin space behind "ln" and "tanh²" unless a bracket follows.
+NAME = r"<mi>[a-z]{2,}</mi>"
+FUNCTION = re.compile(
+    rf"((?<!<msup>)(?<!<msub>){NAME}|<(msu[bp])>{NAME}<m[no][^>]*>[^<]*</m[no]></\2>)"
+    r"(?=<m(?:i|n|sqrt|frac)\b)"
+)
 
 
 def mathml(formula: str, display: str) -> str:

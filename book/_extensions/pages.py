@@ -132,6 +132,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         name_controls,
         mark_regions,
         mend_tables,
+        drawings.number,
         drawings.inline,
         size_images,
     )
@@ -151,5 +152,5 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect("build-finished", finish, priority=900)  # after the theme has written its colours
+    app.connect("build-finished", finish, priority=900)  # once the theme has coloured the code
     return {"parallel_read_safe": True, "parallel_write_safe": True}
