@@ -1,6 +1,12 @@
 """Checks the pages of the built book (``built.py``)."""
 
+import json
+import os
 import re
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -8,8 +14,12 @@ import yaml
 
 from built import ROOT, parse
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_extensions"))
+import reading
+
 LOADING_RELS = {"stylesheet", "icon", "preload", "modulepreload", "prefetch", "manifest"}
 LOADING_ATTRIBUTES = ("src", "srcset", "poster", "data")
+ROLES = ("AUTHOR", "COMMITTER")
 IN_CSS = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
 FILE_NAME = re.compile(r"^\S+\.(png|jpe?g|svg|gif|webp)$", re.IGNORECASE)
 LEFTOVER = re.compile(r"\{[\w:-]+\}`|(`{3,}|:{3,})\s*\{")
@@ -173,6 +183,133 @@ def test_the_start_page_shows_the_network_and_leads_to_the_first_chapter(site):
     assert button["href"] == f"../{first}.html"
     number = title(site.pages[site.folder / f"{first}.html"]).split()[0]
     assert button.get_text() == f"Start with chapter {number}"
+
+
+def notebook_of(path, site):
+    """The chapter or exercise that a page shows, if it shows one."""
+    file = ROOT / path.relative_to(site.folder).with_suffix(".ipynb")
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def changed_code(page, path, site):
+    """Blocks of code that differ from the notebook's; lines of them that could not wrap."""
+    notebook = notebook_of(path, site)
+    if notebook is None:
+        return []
+    cells = {"".join(c["source"]).strip() for c in notebook["cells"] if c["cell_type"] == "code"}
+    blocks = page.select(".cell_input pre")
+    lines = [block for block in blocks if len(block.select(".line")) != len(text_lines(block))]
+    return [b.get_text() for b in blocks if b.get_text().strip() not in cells] + lines
+
+
+def text_lines(block):
+    return block.get_text().removesuffix("\n").split("\n")
+
+
+def test_code_stands_as_in_the_notebooks_line_by_line(site):
+    assert site.complaints(lambda page, path: changed_code(page, path, site)) == {}
+
+
+def uncarded(page, path, site):
+    """Links to terms and citations whose card is missing, or says something else."""
+    bad = []
+    for link in page.select("article a.reference.internal[href*='#']:not(.label a)"):
+        parts = urlsplit(link["href"])
+        target = (path.parent / parts.path).resolve() if parts.path else path
+        there = site.pages[target].find(id=parts.fragment)
+        if there is None or not (there.name == "dt" or "citation" in there.get("class", [])):
+            continue
+        says = there.find_next("dd" if there.name == "dt" else "p").get_text().strip()
+        card = page.find(id=link.get("aria-describedby", "none"), role="tooltip")
+        if card is None or says not in card.get_text() or card.find(["a", "button"]):
+            bad.append(link.get_text())
+    return bad
+
+
+def test_terms_and_citations_have_cards(site):
+    assert site.complaints(lambda page, path: uncarded(page, path, site)) == {}
+    chapter = site.pages[site.folder / "notebooks" / "06_lrn.html"]
+    card = chapter.find(id="card-term-ReLU").get_text()
+    assert card.startswith("ReLU") and "negative values become zero" in card
+    assert len(chapter.select(".reading-card")) > 10
+
+
+def test_citations_read_alike_in_the_text_and_in_the_list(site):
+    references = site.folder / "book" / "references.html"
+    labels = {
+        entry["id"]: " ".join(entry.select_one(".label").get_text().strip("[]").split())
+        for entry in site.pages[references].select(".citation")
+    }
+    assert len(set(labels.values())) == len(labels) > 10
+
+    def unlike(page, path):
+        bad = []
+        for link in page.select("article a[aria-describedby^=card-id]"):
+            label = labels[urlsplit(link["href"]).fragment]
+            names, _, year = label.rpartition(", ")
+            cited = link.parent.get_text()
+            if label != link.get_text() and f"{names} [{year}" not in cited:
+                bad.append(cited)
+        return bad
+
+    assert site.complaints(unlike) == {}
+
+
+def test_chapters_and_exercises_lead_to_each_other_and_to_their_notebooks(site):
+    exercises = sorted((site.folder / "notebooks" / "exercises").glob("ex*/*.html"))
+    assert len(exercises) == 10
+    for exercise in exercises:
+        chapter = site.folder / "notebooks" / exercise.name.removeprefix("ex")
+        for here, there in ((chapter, exercise), (exercise, chapter)):
+            links = site.pages[here].select(".about-page a")
+            targets = [(here.parent / link["href"]).resolve() for link in links]
+            assert targets[0] == there
+            assert json.loads(targets[1].read_text()) == notebook_of(here, site)
+            assert len(targets) == 2  # and Colab, in a copy that has an address
+
+
+def test_chapters_say_how_long_they_take(site):
+    line = site.pages[site.folder / "notebooks" / "06_lrn.html"].select_one(".about-page li")
+    assert line.get_text() == "About 30 minutes to read"
+
+
+def test_a_copy_with_an_address_opens_in_colab(tmp_path):
+    address = "https://colab.research.google.com/github/you/copy/blob/main/notebooks/06_lrn.ipynb"
+    page = parse(f'<a href="{address}">Colab</a><article><h1>6</h1></article>')
+    path = tmp_path / "notebooks" / "06_lrn.html"
+    line = reading.about(page, path, tmp_path, Path("06_lrn.ipynb"), {path: page})
+    assert list(line) == [f'<a href="{address}">Open in Colab</a>']
+
+
+def git(folder, *words, day="2024-02-29"):
+    noon = f"{day}T12:00:00"
+    who = {f"GIT_{role}_{what}": "a@b.c" for role in ROLES for what in ("NAME", "EMAIL")}
+    when = {f"GIT_{role}_DATE": noon for role in ROLES}
+    subprocess.run(["git", *words], cwd=folder, check=True, env=os.environ | who | when)
+
+
+def test_a_page_changed_with_the_last_commit_that_touched_its_file(tmp_path):
+    once = tmp_path / "once"
+    once.mkdir()
+    git(once, "init", "--quiet")
+    for name, day in (("old", "2024-02-29"), ("new", "2025-03-01")):
+        (once / name).write_text(name)
+        git(once, "add", name)
+        git(once, "commit", "--quiet", "-m", name, day=day)
+    (once / "draft").touch()
+    git(tmp_path, "clone", "--quiet", "--depth=1", once.as_uri(), "cut")
+    (tmp_path / "plain").touch()
+
+    assert reading.last_change(once / "old") == date(2024, 2, 29)
+    assert reading.last_change(once / "new") == date(2025, 3, 1)
+    assert reading.last_change(once / "draft") is None
+    assert reading.last_change(tmp_path / "cut" / "old") is None
+    assert reading.last_change(tmp_path / "plain") is None
+
+
+def test_dark_code_has_colours_of_its_own(site):
+    sheet = (site.folder / "_static" / "book.css").read_text(encoding="utf-8")
+    assert re.search(r"""data-theme=["']?dark["']?\] \.highlight \.k\b""", sheet)
 
 
 # The checks themselves: each must see what it is there to see.

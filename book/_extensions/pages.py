@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import drawings
+import reading
 import sections
 import start
 import styles
@@ -145,6 +146,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     for path, page in pages.items():
         for step in steps:
             step(page, path)
+    reading.finish(pages, out, Path(app.srcdir))
     sections.write(pages, out)
     start.fill(pages, out)
     styles.merge(pages, out)

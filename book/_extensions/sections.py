@@ -31,7 +31,12 @@ def sections(page: BeautifulSoup, address: str) -> Iterator[dict[str, str | floa
         heading = heading_of(section)
         if heading is None:  # the inside of an exercise: part of the section around it
             continue
-        own = [part for part in section.find_all(recursive=False) if not heading_of(part)]
+        parts = section.find_all(recursive=False)
+        own = [
+            part
+            for part in parts
+            if not heading_of(part) and "about-page" not in part.get("class", [])
+        ]
         yield {
             "page": text_of(title),
             "heading": "" if heading is title else text_of(heading),
