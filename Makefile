@@ -4,12 +4,16 @@ NAMED = $(filter-out file,$(origin PYTHON)) # not empty where PYTHON is given: t
 BIN = .venv/bin
 TWO = -n 2 --dist loadfile # two files of tests, or two chapters, at a time, each on one core
 
-.PHONY: book lab test access lighthouse floors canary links notebook-diffs colab execute exercises grade \
-  grades repository experiments clean always
+.PHONY: book pdf zip lab test access lighthouse floors canary links notebook-diffs colab execute \
+  exercises grade grades repository experiments clean always
 
 book: .venv/book
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
+
+# The whole book as one PDF (needs Chromium), and the site as one archive; the start page links to both.
+pdf zip: book
+	$(BIN)/python tools/take_away.py $@
 
 lab: .venv/run
 	$(BIN)/jupyter lab notebooks

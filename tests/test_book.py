@@ -44,7 +44,7 @@ def broken_links(page, path, ids):
     broken = []
     for link in page.find_all("a", href=True):
         parts = urlsplit(link["href"])
-        if parts.scheme or parts.netloc:
+        if parts.scheme or parts.netloc or parts.path.startswith("/"):  # only 404.html has these
             continue
         target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
         found = target.is_file() and (not parts.fragment or unquote(parts.fragment) in ids(target))

@@ -12,6 +12,7 @@ from pathlib import Path
 import drawings
 import sections
 import styles
+import website
 from bs4 import BeautifulSoup
 from PIL import Image
 from sphinx.application import Sphinx
@@ -144,6 +145,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
             step(page, path)
     sections.write(pages, out)
     styles.merge(pages, out)
+    website.complete(pages, out, app.config.html_baseurl)
     for path, page in pages.items():
         path.write_text(str(page), encoding="utf-8")
 

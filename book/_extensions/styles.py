@@ -16,6 +16,7 @@ from fontTools.ttLib import TTFont
 from tinycss2.ast import Node
 
 NAME = re.compile(r"[\w-]+")
+THEME = re.compile(r"""\[data-theme=["']?(light|dark)["']?\]""")
 ICON_FONT = "vendor/fontawesome/webfonts/fa-solid-900.ttf"
 PRIVATE = re.compile("[\ue000-\uf8ff]")  # where Font Awesome keeps its drawings
 SHEET = "book.css"
@@ -44,6 +45,18 @@ def selectors(prelude: Iterable[Node]) -> Iterator[list[Node]]:
     yield one
 
 
+def light_on_paper(selectors: list[str], content: str) -> Iterator[str]:
+    """A rule as text, which on paper is the light theme's, whatever the screen shows."""
+    light = [s for s in selectors if "light" in THEME.findall(s)]
+    dark = [s for s in selectors if "dark" in THEME.findall(s)]
+    if rest := [s for s in selectors if s not in dark]:
+        yield f"{','.join(rest)}{{{content}}}"
+    if dark:
+        yield f"@media not print{{{','.join(dark)}{{{content}}}}}"
+    if light:
+        yield f"@media print{{{THEME.sub('[data-theme]', ','.join(light))}{{{content}}}}}"
+
+
 def usable(rules: Iterable[Node], names: set[str]) -> Iterator[str]:
     """The rules that can apply to something, as text."""
     for rule in rules:
@@ -51,8 +64,7 @@ def usable(rules: Iterable[Node], names: set[str]) -> Iterator[str]:
             kept = [
                 tinycss2.serialize(s).strip() for s in selectors(rule.prelude) if possible(s, names)
             ]
-            if kept:
-                yield f"{','.join(kept)}{{{tinycss2.serialize(rule.content).strip()}}}"
+            yield from light_on_paper(kept, tinycss2.serialize(rule.content).strip())
         elif rule.type == "at-rule" and rule.lower_at_keyword in ("media", "supports"):
             inner = tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True)
             kept = list(usable(inner, names))
