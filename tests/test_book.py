@@ -308,11 +308,6 @@ def test_a_page_changed_with_the_last_commit_that_touched_its_file(tmp_path):
     assert reading.last_change(tmp_path / "plain") is None
 
 
-def test_dark_code_has_colours_of_its_own(site):
-    sheet = (site.folder / "_static" / "book.css").read_text(encoding="utf-8")
-    assert re.search(r"""data-theme=["']?dark["']?\] \.highlight \.k\b""", sheet)
-
-
 # The checks themselves: each must see what it is there to see.
 
 BAD_LOADS = [

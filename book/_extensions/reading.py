@@ -23,6 +23,7 @@ from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferen
 COLAB = "https://colab.research.google.com/"
 TIME = re.compile(r"about (?:an?|[\w-]+) (?:hours?|minutes)(?: to read)?")
 COLUMNS = re.compile(r"^.*\S {2,}\S.*\n.*\S {2,}\S", re.MULTILINE)
+PHONE = 30  # letters of code in a line
 MARKUP = re.compile(r"<[^>]+>")
 
 
@@ -108,6 +109,13 @@ def hang_lines(page: BeautifulSoup) -> None:
         block.extend(list(parsed.pre.children))
 
 
+def break_long_words(page: BeautifulSoup) -> None:
+    """A word of code that is wider than a phone may break; a short one never does."""
+    for word in page.select("article code .pre"):
+        if len(word.get_text()) > PHONE:
+            word["class"] = ["pre", "long-word"]
+
+
 def last_change(file: Path) -> date | None:
     """The day of the last commit that touched the file, where git knows all of its history."""
 
@@ -177,6 +185,7 @@ def finish(pages: dict[Path, BeautifulSoup], out: Path, source: Path) -> None:
         if page.find("article"):
             add_cards(page, path, says)
             hang_lines(page)
+            break_long_words(page)
             add_about(page, path, out, source, pages)
 
 
