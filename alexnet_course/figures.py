@@ -161,11 +161,15 @@ def _looks(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
     }
 
 
+def _four_digits(value: Any) -> Any:
+    return f"{value:,.4g}" if isinstance(value, float) and pd.notna(value) else value
+
+
 def _data(frame: pd.DataFrame, most: int = 60) -> Table:
     """What a chart shows, to four digits; of a long one, rows at equal distances, to the last."""
     step = -(-len(frame) // most)
     frame = frame.iloc[(len(frame) - 1) % step :: step]
-    return show(frame.map(lambda x: f"{x:,.4g}" if isinstance(x, float) and pd.notna(x) else x))
+    return show(frame.map(_four_digits).rename(index=_four_digits))
 
 
 def _name_axes(axis: Axes, xlabel: str, ylabel: str) -> None:

@@ -118,6 +118,8 @@ def test_a_chart_carries_its_data():
         "headings": ["", "torch", "paper"],
         "rows": [[str(i), *map("{:.4g}".format, row)] for i, row in LINES.iterrows()],
     }
+    fine = pd.DataFrame({"y": [1 / 3]}, index=[-4.800000095367432])
+    assert figures.plot_lines(fine, "x", "y").table.rows == [["-4.8", "0.3333"]]
     many = pd.DataFrame({"a & b < c": range(1000)})
     held = figures.plot_lines(many, "x", "y").table
     assert held.headings == ["", "a & b < c"] and 30 < len(held.rows) <= 60
