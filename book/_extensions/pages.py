@@ -5,6 +5,8 @@ tables, buttons and lists that screen readers stumble over. Each function here m
 a parsed page, and changes nothing when it runs a second time.
 """
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +23,7 @@ from sphinx.application import Sphinx
 
 ICON = re.compile(r"(?:^|\s)fa-(?!solid\b|regular\b|brands\b|lg\b|fw\b)([a-z0-9-]+)")
 UNUSED = re.compile(r"thebe|fontawesome|kernelName = |DOCUMENTATION_OPTIONS\.pagename")
+LARGE = 10_000  # bytes of a picture, as text
 
 
 def drop_unused(page: BeautifulSoup, path: Path) -> None:
@@ -103,6 +106,19 @@ def size_images(page: BeautifulSoup, path: Path) -> None:
         image["decoding"] = "async"
 
 
+def move_pictures(page: BeautifulSoup, path: Path) -> None:
+    """Large pictures inside drawings become files of their own: the text doesn't wait for them."""
+    for image in page.select("svg image"):
+        kind, _, data = image.get("xlink:href", "").partition(";base64,")
+        if kind != "data:image/png" or len(data) < LARGE:
+            continue
+        content = base64.b64decode(data)
+        home = page.html["data-content_root"]
+        address = f"{home}_images/{hashlib.sha256(content).hexdigest()}.png"
+        (path.parent / address).write_bytes(content)
+        image["xlink:href"] = address
+
+
 def icon_drawings(script: Path) -> Callable[[str], str]:
     """Reads Font Awesome's drawings (CC BY 4.0) out of the theme's script, one by one."""
     text = script.read_text(encoding="utf-8")
@@ -136,6 +152,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         mend_tables,
         drawings.number,
         drawings.inline,
+        move_pictures,
         size_images,
     )
     pages = {

@@ -6,3 +6,12 @@ for (const button of document.querySelectorAll(BUTTONS)) {
     if (!button.matches(":focus-visible")) HTMLElement.prototype.blur.call(button);
   };
 }
+
+// The theme lets the keyboard reach code that scrolls, but not what was folded when the page opened.
+function reach() {
+  for (const code of document.querySelectorAll("pre")) {
+    if (code.scrollWidth > code.clientWidth) code.tabIndex = 0;
+  }
+}
+document.addEventListener("toggle", reach, { capture: true });
+document.addEventListener("click", reach);
