@@ -33,6 +33,7 @@ FORMS = [(width, mode) for width in WIDTHS for mode in MODES]
 AXE = (ROOT / "tests" / "axe" / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WEIGHT = 500_000  # bytes of a page without its pictures, compressed
+SHIFT = 0.05  # of the layout, as browsers add it up
 CHAPTER = "notebooks/06_lrn.html"
 WALKED = (
     "book/index.html",
@@ -149,6 +150,32 @@ def test_no_page_is_heavy_without_its_pictures(visits):
     weights = {name: sum(seen["weights"]) for name, seen in visits.items()}
     assert min(weights.values()) > 10_000  # something was weighed
     assert {name: weight for name, weight in weights.items() if weight > WEIGHT} == {}
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_first_paint_has_the_colours_that_stay(opened, home, mode):
+    page = opened("search.html", mode=mode)
+    ground = "getComputedStyle(document.body).backgroundColor"
+    settled = page.evaluate(ground)
+    page.evaluate("localStorage.clear()")
+    page.route("**/*.js*", lambda route: route.abort())
+    page.goto(home + CHAPTER)
+    assert page.evaluate(ground) == settled
+
+
+SHIFTS = """window.shifts = [];
+new PerformanceObserver((list) => shifts.push(...list.getEntries().map((shift) => shift.value)))
+    .observe({type: "layout-shift", buffered: true});"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_jumps_while_a_page_opens(opened, home, width):
+    page = opened("search.html", width)
+    page.add_init_script(SHIFTS)
+    for name in WALKED:
+        page.goto(home + name)
+        page.wait_for_timeout(300)  # the theme looks at what is shown a little later
+        assert page.evaluate("shifts.reduce((sum, shift) => sum + shift, 0)") < SHIFT, name
 
 
 # Access.

@@ -47,6 +47,21 @@ def defer_scripts(page: BeautifulSoup, path: Path) -> None:
         script["defer"] = ""
 
 
+def settle_colours(page: BeautifulSoup, path: Path) -> None:
+    """Light or dark is known before the first paint, and one logo serves both: nothing jumps."""
+    for script in page.find_all("script", string=re.compile("dataset.theme = ")):
+        script.string = script.string.replace(
+            'localStorage.getItem("theme") || "auto"',
+            'localStorage.getItem("theme") || '
+            '(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")',
+        )
+    for logo in page.select("img.logo__image"):
+        if "only-dark" in logo["class"]:
+            logo.decompose()
+        else:
+            logo["class"] = ["logo__image"]
+
+
 def draw_icons(icons: Callable[[str], str]) -> Callable[[BeautifulSoup, Path], None]:
     def draw(page: BeautifulSoup, path: Path) -> None:
         for place in page.find_all(["i", "span"], class_=re.compile(r"^fa[srb]?$|^fa-")):
@@ -146,6 +161,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     steps = (
         drop_unused,
         defer_scripts,
+        settle_colours,
         draw_icons(icons),
         name_controls,
         mark_regions,
