@@ -166,9 +166,9 @@ def _four_digits(value: Any) -> Any:
 
 
 def _data(frame: pd.DataFrame, most: int = 60) -> Table:
-    """What a chart shows, to four digits; of a long one, rows at equal distances, to the last."""
-    step = -(-len(frame) // most)
-    frame = frame.iloc[(len(frame) - 1) % step :: step]
+    """What a chart shows, to four digits; of a long one, rows at equal distances and the last."""
+    last = len(frame) - 1
+    frame = frame.iloc[[*range(0, last, -(-len(frame) // most)), last]]
     return show(frame.map(_four_digits).rename(index=_four_digits))
 
 
