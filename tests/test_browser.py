@@ -442,6 +442,7 @@ def test_search_finds_the_right_chapter_first(opened, start, query):
     page.wait_for_url("**/search.html?q=*")
     first = page.locator(".search-found > li").first
     assert first.locator("h2").inner_text().split(" ")[0] in FIRST[query]
+    assert first.locator("h2").is_visible()
     marked = first.locator("mark").first.inner_text()
     assert any(marked.lower().startswith(word) for word in words)
     assert len(first.locator("p").first.inner_text()) > len(query) + 20
