@@ -13,7 +13,12 @@ WEIGHTS = {"notebooks/exercises/": 0.4, "book/": 0.7}
 
 
 def text_of(part: Tag) -> str:
-    return " ".join(part.get_text(" ").replace("¶", " ").replace("#", " ").split())
+    """The words of a part as they are read: cells of tables and labels of drawings apart, code
+    and sentences in one piece.
+    """
+    apart = ("td", "th", "text", "dt", "summary")
+    text = "".join(f" {s} " if s.parent.name in apart else s for s in part.strings)
+    return " ".join(text.replace("¶", " ").replace("#", " ").split())
 
 
 def heading_of(part: Tag) -> Tag | None:
