@@ -1,6 +1,8 @@
 """What all tests share: surroundings of their own, and data and a network too small to wait for."""
 
 import os
+import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -14,7 +16,10 @@ from alexnet_course.layers import Conv, Dropout, Flatten, Linear, Pool, ReLU
 from alexnet_course.optimisers import SGD
 from alexnet_course.recipes import Recipe
 from alexnet_course.schedules import OneCycle
-from built import site  # noqa: F401  (a fixture)
+from built import ROOT, site  # noqa: F401  (a fixture)
+
+sys.path.insert(0, str(ROOT / "tools"))
+from browser import VARIABLE, chromium
 
 os.environ.pop("ALEXNET_COURSE_EXERCISES", None)  # tests are of the exercises that are here
 settings.register_profile("course", deadline=None)  # no clock decides
@@ -94,3 +99,17 @@ def short():
         schedule=OneCycle(),
         augmentation=(Flip(), Shift(2)),
     )
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, driven by Playwright; where there is none, it says loudly what is not tested."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if not chromium():
+        reason = f"no Chromium on PATH or in {VARIABLE}: the book is neither looked at nor printed"
+        warnings.warn(reason, stacklevel=1)
+        pytest.skip(reason)
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        yield running
+        running.close()

@@ -8,19 +8,17 @@ named by ``ALEXNET_COURSE_CHROMIUM``; without one, all this is skipped.
 
 import os
 import sys
-import warnings
 from collections import defaultdict
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import reading_in_browser as reading
 from built import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
-from browser import VARIABLE, chromium, served
-
-sync_api = pytest.importorskip("playwright.sync_api")
+from browser import served
 
 EVERY = bool(os.environ.get("ALEXNET_COURSE_EVERY"))
 WIDTHS = (1400, 390, 320)
@@ -42,18 +40,6 @@ WALKED = (
     "notebooks/exercises/ex03/ex03_size_arithmetic.html",
     "search.html?q=padding",
 )
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not chromium():
-        reason = f"no Chromium on PATH or in {VARIABLE}: the book is looked at in no browser"
-        warnings.warn(reason, stacklevel=1)
-        pytest.skip(reason)
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -475,3 +461,14 @@ def test_search_keeps_words_and_decimals_whole(opened):
     text = "α = 0.0001, 1,5 and 12,34 μs; naïve 3×3 conv1_2"
     words = page.evaluate("text => tokens(text)", text)
     assert words[:2] == ["α", "0.0001"] and {"naïve", "μs", "conv"} <= set(words)
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_chapter_helps_its_reader(opened, width, motion):
+    page = opened(CHAPTER, width, reduced_motion=motion)
+    checks = [reading.code_that_scrolls, reading.first_columns_that_move, reading.progress]
+    if motion == "reduce":  # cards are the same with and without
+        checks += [reading.cards_by_keyboard, reading.cards_by_mouse]
+    found = {check.__name__: check(page) for check in checks}
+    assert {name: wrong for name, wrong in found.items() if wrong} == {}

@@ -2,23 +2,17 @@
 
 import re
 import shutil
-import sys
-import warnings
 import zipfile
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from built import ROOT, Site, parse
+from built import Site, parse
 from test_book import broken_links
-
-sys.path.insert(0, str(ROOT / "tools"))
-from browser import VARIABLE, chromium
 
 pikepdf = pytest.importorskip("pikepdf")
 take_away = pytest.importorskip("take_away")
 pdfium = pytest.importorskip("pypdfium2")
-sync_api = pytest.importorskip("playwright.sync_api")
 
 PAPER = {"width": 673, "height": 980}  # CSS pixels of A4 within its margins
 LARGEST = 10_000_000  # bytes
@@ -49,18 +43,6 @@ def own(site, tmp_path_factory):
     folder = tmp_path_factory.mktemp("own") / "html"
     shutil.copytree(site.folder, folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not chromium():
-        reason = f"no Chromium on PATH or in {VARIABLE}: nothing is printed, and no PDF made"
-        warnings.warn(reason, stacklevel=1)
-        pytest.skip(reason)
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

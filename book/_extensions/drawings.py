@@ -44,8 +44,8 @@ def data_table(data: dict[str, list]) -> str:
     )
     return (
         '<details class="drawing-data"><summary>The data of this figure</summary>'
-        '<div class="table-scroll" tabindex="0"><table class="dataframe"><thead>'
-        f"<tr>{columns}</tr></thead><tbody>{rows}</tbody></table></div></details>"
+        f'<table class="dataframe"><thead><tr>{columns}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></details>"
     )
 
 

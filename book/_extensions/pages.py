@@ -70,9 +70,8 @@ def draw_icons(icons: Callable[[str], str]) -> Callable[[BeautifulSoup, Path], N
                 continue
             drawn = BeautifulSoup(icons(names[0]), "html.parser").svg
             drawn["class"] = ["svg-inline--fa", *place["class"]]
-            for name in ("data-mode",):
-                if name in place.attrs:
-                    drawn[name] = place[name]
+            if "data-mode" in place.attrs:
+                drawn["data-mode"] = place["data-mode"]
             place.replace_with(drawn)
 
     return draw
@@ -165,9 +164,9 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         draw_icons(icons),
         name_controls,
         mark_regions,
-        mend_tables,
         drawings.number,
         drawings.inline,
+        mend_tables,
         move_pictures,
         size_images,
     )
