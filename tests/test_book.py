@@ -269,9 +269,30 @@ def test_chapters_and_exercises_lead_to_each_other_and_to_their_notebooks(site):
             assert len(targets) == 2  # and Colab, in a copy that has an address
 
 
-def test_chapters_say_how_long_they_take(site):
-    line = site.pages[site.folder / "notebooks" / "06_lrn.html"].select_one(".about-page li")
-    assert line.get_text() == "About 30 minutes to read"
+@pytest.mark.parametrize(
+    "page, says",
+    [
+        ("notebooks/06_lrn.html", "About 30 minutes to read"),  # as its first lines do
+        ("book/how_to_use.html", r"About \d+ minutes to read"),  # and not the minutes in its text
+        ("book/glossary.html", "Last changed .*"),  # nobody reads it from end to end
+    ],
+)
+def test_pages_say_how_long_they_take(site, page, says):
+    line = site.pages[site.folder / page].select_one(".about-page li")
+    assert re.fullmatch(says, line.get_text())
+
+
+def test_a_page_that_changed_is_built_again_without_a_warning(tmp_path):
+    """Sphinx's own index is not there: it must not be missed either."""
+    folder = f"import sys; sys.path.insert(0, {str(ROOT / 'book' / '_extensions')!r})"
+    (tmp_path / "conf.py").write_text(f"{folder}\nextensions = ['sections']\n")
+    (tmp_path / "other.rst").write_text(":orphan:\n\nOther\n=====\n")
+    for text in ("first", "second"):
+        (tmp_path / "index.rst").write_text(f"Page\n====\n\n{text}\n")
+        command = [sys.executable, "-m", "sphinx", "-W", "-q", ".", "made"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+        assert text in (tmp_path / "made" / "index.html").read_text()
+    assert not (tmp_path / "made" / "searchindex.js").exists()
 
 
 def test_a_copy_with_an_address_opens_in_colab(tmp_path):

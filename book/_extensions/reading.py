@@ -23,6 +23,8 @@ from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferen
 COLAB = "https://colab.research.google.com/"
 TIME = re.compile(r"about (?:an?|[\w-]+) (?:hours?|minutes)(?: to read)?")
 COLUMNS = re.compile(r"^.*\S {2,}\S.*\n.*\S {2,}\S", re.MULTILINE)
+SPEED = 220  # words a minute
+LOOKED_UP = ("glossary", "references")  # nobody reads these from end to end
 PHONE = 30  # letters of code in a line
 MARKUP = re.compile(r"<[^>]+>")
 
@@ -145,17 +147,19 @@ def partner(path: Path, out: Path) -> Path:
 def about(
     page: BeautifulSoup, path: Path, out: Path, source: Path, pages: dict[Path, BeautifulSoup]
 ) -> Iterator[str]:
-    """What stands below the title of a chapter, or of its exercises."""
-    time = TIME.search(page.find("article").get_text())
-    if time:
-        yield escape(time[0].capitalize())
+    """What stands below the title of a page: chapters and exercises state their own time."""
+    text = page.find("article").get_text()
+    if source.suffix == ".ipynb":
+        yield from (time[0].capitalize() for time in [TIME.search(text)] if time)
+    elif source.stem not in LOOKED_UP:
+        yield f"About {round(len(text.split()) / SPEED) or 1} minutes to read"
     other = partner(path, out)
     if other in pages:
         chapter = pages[other].find("article").h1.find(string=True)
         name = f"Chapter {chapter}" if path.stem.startswith("ex") else "Exercise notebook"
         yield f'<a href="{relpath(other, path.parent)}">{escape(name)}</a>'
     file = out / "_sources" / source
-    if file.is_file():
+    if file.suffix == ".ipynb" and file.is_file():
         address = relpath(file, path.parent)
         yield f'<a download="{file.name}" href="{address}">Download the notebook</a>'
     if colab := page.select_one(f'a[href^="{COLAB}"]:not(.about-page a)'):
@@ -167,8 +171,9 @@ def add_about(
 ) -> None:
     for old in page.select(".about-page"):
         old.decompose()
-    own = path.relative_to(out).with_suffix(".ipynb")
-    if not (source / own).is_file():
+    names = [path.relative_to(out).with_suffix(kind) for kind in (".ipynb", ".md")]
+    own = next((name for name in names if (source / name).is_file()), None)
+    if own is None or own.stem == "index":
         return
     items = list(about(page, path, out, own, pages))
     if day := last_change(source / own):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
+from sphinx.application import Sphinx
 
 SCRIPTS = ("minisearch/index.js", "search-sections.js", "search.js")
 REPLACED = ("searchtools.js", "language_data.js", "searchindex.js")
@@ -70,3 +71,15 @@ def write(pages: dict[Path, BeautifulSoup], out: Path) -> None:
     for name in REPLACED:
         for folder in (out, out / "_static"):
             (folder / name).unlink(missing_ok=True)
+
+
+def leave_index(app: Sphinx) -> None:
+    """Sphinx reads and writes no index of its own: it would warn that the last build's is gone."""
+    if app.builder.name == "html":
+        app.builder.load_indexer = lambda documents: None
+        app.builder.dump_search_index = lambda: None
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("builder-inited", leave_index)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,5 @@
-// The search page: every section of the book is a document, indexed here when the page opens.
+// The search page: every section of the book is a document, indexed here when the page opens, a few
+// at a time, so that the page stays responsive on a slow phone.
 // The sections come from search-sections.js, a script and no request, so that a book that is
 // opened from a folder can be searched too.
 
@@ -8,7 +9,7 @@ function tokens(text) {
   return found.map((token) => token.replace(/,/g, ""));
 }
 
-function makeIndex(sections) {
+async function makeIndex(sections) {
   const index = new MiniSearch({
     fields: ["page", "heading", "text"],
     tokenize: tokens,
@@ -19,7 +20,8 @@ function makeIndex(sections) {
       fuzzy: (term) => (term.length > 4 && !/^\d/.test(term) ? 0.15 : false),
     },
   });
-  index.addAll(sections.map((section, id) => ({ id, ...section })));
+  const documents = sections.map((section, id) => ({ id, ...section }));
+  await index.addAllAsync(documents, { chunkSize: 8 });
   return index;
 }
 
@@ -87,11 +89,12 @@ function show(pages, query, place) {
   place.replaceChildren(element("p", { role: "status" }, said), list);
 }
 
-document.addEventListener("DOMContentLoaded", () => {
+document.addEventListener("DOMContentLoaded", async () => {
   const query = new URLSearchParams(location.search).get("q");
   const place = document.getElementById("search-results");
   if (!query || !query.trim() || !place) return;
   for (const field of document.querySelectorAll("input[name=q]")) field.value = query;
+  place.replaceChildren(element("p", { role: "status" }, "Searching …"));
   const sections = window.COURSE_SECTIONS;
-  show(search(makeIndex(sections), sections, query), query.trim(), place);
+  show(search(await makeIndex(sections), sections, query), query.trim(), place);
 });
