@@ -49,7 +49,7 @@ canary: .venv/book .venv-canary/pyvenv.cfg
 	.venv-canary/bin/pip install --quiet --upgrade sphinx sphinx-book-theme myst-nb sphinx-comments \
 	  sphinx-copybutton sphinx-design sphinx-exercise sphinx-external-toc sphinx-jupyterbook-latex \
 	  sphinx-multitoc-numbering sphinx-thebe sphinx-togglebutton sphinxcontrib-bibtex \
-	  beautifulsoup4 filelock pytest pyyaml
+	  beautifulsoup4 filelock fonttools latex2mathml pillow pytest pyyaml tinycss2
 	$(BIN)/jupyter-book config sphinx .
 	sed -i.old "s/'jupyter_book', //" conf.py
 	.venv-canary/bin/sphinx-build -E -W -n --keep-going . _build/canary; \

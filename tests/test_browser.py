@@ -62,6 +62,13 @@ def names(site):
     ]
 
 
+def visit(page, address):
+    """Opens an address; the search page is there when it has found what it can."""
+    page.goto(address)
+    if "?q=" in address:
+        page.locator(".search-found").wait_for(state="attached")
+
+
 @pytest.fixture
 def opened(browser, home):
     """Opens a page of the book, narrow or wide, light or dark, without motion."""
@@ -72,7 +79,7 @@ def opened(browser, home):
         context = browser.new_context(viewport={"width": width, "height": 900}, **look)
         contexts.append(context)
         page = context.new_page()
-        page.goto(start + name)
+        visit(page, start + name)
         return page
 
     yield open_page
@@ -159,7 +166,7 @@ def test_nothing_jumps_while_a_page_opens(opened, home, width):
     page = opened("search.html", width)
     page.add_init_script(SHIFTS)
     for name in WALKED:
-        page.goto(home + name)
+        visit(page, home + name)
         page.wait_for_timeout(300)  # the theme looks at what is shown a little later
         assert page.evaluate("shifts.reduce((sum, shift) => sum + shift, 0)") < SHIFT, name
 
@@ -280,7 +287,7 @@ def test_whatever_tab_comes_to_is_seen_and_ringed(opened, home, names, width):
     found = {}
     page = opened("search.html", width)
     for name in sorted({*names, *WALKED}) if EVERY else WALKED:
-        page.goto(home + name)
+        visit(page, home + name)
         steps = walk(page)
         assert len(steps) > 5, name
         found[name] = lost(steps)
@@ -366,7 +373,7 @@ def test_search_is_reached_used_and_left_by_keyboard(opened):
     page.keyboard.type("padding")
     page.keyboard.press("Enter")
     page.wait_for_url("**/search.html?q=padding")
-    assert "padding" in page.locator("#search-results [role=status]").inner_text()
+    page.locator("#search-results [role=status]", has_text="padding").wait_for()
     press(page, "#search-results a")
     page.wait_for_url("**/notebooks/**")
     assert page.locator("article h1").is_visible()
