@@ -49,10 +49,10 @@ canary: .venv/book .venv-canary/pyvenv.cfg
 	.venv-canary/bin/pip install --quiet --upgrade sphinx sphinx-book-theme myst-nb sphinx-comments \
 	  sphinx-copybutton sphinx-design sphinx-exercise sphinx-external-toc sphinx-jupyterbook-latex \
 	  sphinx-multitoc-numbering sphinx-thebe sphinx-togglebutton sphinxcontrib-bibtex \
-	  beautifulsoup4 filelock fonttools latex2mathml pillow pytest pyyaml tinycss2
+	  beautifulsoup4 brotli filelock fonttools latex2mathml pillow pytest pyyaml tinycss2
 	$(BIN)/jupyter-book config sphinx .
 	sed -i.old "s/'jupyter_book', //" conf.py
-	.venv-canary/bin/sphinx-build -E -W -n --keep-going . _build/canary; \
+	PYTHONPATH=book/_extensions .venv-canary/bin/sphinx-build -E -W -n --keep-going . _build/canary; \
 	  code=$$?; rm conf.py conf.py.old; exit $$code
 	ALEXNET_COURSE_BOOK=_build/canary PYTHONPATH=tests \
 	  .venv-canary/bin/pytest --noconftest -p built tests/test_book.py

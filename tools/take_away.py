@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
@@ -23,21 +23,32 @@ from browser import VARIABLE, chromium
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "book" / "_extensions"))
 import website  # noqa: E402
-from website import NOT_FOUND, PDF, SITE_MAP, START, ZIP  # noqa: E402
+from website import NOT_FOUND, PDF, SITE_MAP, START, ZIP, description  # noqa: E402
 
 SITE = ROOT / "_build" / "html"
+SOLUTIONS = "solutions"
+GLOSSARY = "book/glossary.html"  # the solutions come before it
+# What has no use on paper: buttons, the cards of chapters, and where answers are to be typed.
+SCREEN = (
+    ".headerlink, .take-away, script, button, .about-page, section:has(> .doors), "
+    "section:has(> .chapters), .start-row a, p:has(> em:-soup-contains-own('Your answer here.'))"
+)
 LEFT_OUT = {PDF, ZIP, NOT_FOUND, SITE_MAP}  # what only a web host has a use for
 # What the site's sheets do not know: the cover, the contents, and a running head for each page.
 STYLE = """
 @page { size: A4 }
-@page front { @bottom-center { content: none } }
+@page front { @bottom-center { content: none } @top-right { content: none } }
 .front { page: front }
 .front, article { break-after: page }
-.cover { padding-top: 70mm; text-align: center }
+.cover { padding-top: 60mm; text-align: center }
 .cover img { width: 120mm }
+.cover p { margin: 1em auto; max-width: 110mm; text-wrap: balance }
 .contents { list-style: none; padding: 0 }
 .contents li.caption { font-weight: bold; margin-top: 0.8em }
-.contents a { display: flex; gap: 1em; justify-content: space-between }
+.contents a { align-items: baseline; color: inherit; display: flex; gap: 0.6em }
+.contents a:any-link { text-decoration: none }
+.contents a i { border-bottom: 1px dotted #999; flex: 1 }
+.solution { break-inside: avoid }
 """
 HEAD = "@page {key} {{ @top-right {{ content: '{title}'; color: #555; font: 9pt sans-serif }} }}\n"
 DOCUMENT = """<!DOCTYPE html>
@@ -45,7 +56,7 @@ DOCUMENT = """<!DOCTYPE html>
 <link rel="stylesheet" href="../html/_static/book.css"><style>{style}</style></head>
 <body><main class="bd-main"><div class="bd-content"><div class="bd-article-container">
 <div class="front cover"><img src="../html/_static/logo.svg" alt=""><h1>{title}</h1>
-<p>{copyright}</p></div>
+<p>{about}</p><p>{edition}</p><p>{copyright}</p></div>
 <div class="front"><h2>Contents</h2><ul class="contents">{contents}</ul></div>
 {articles}</div></div></main></body></html>
 """
@@ -81,9 +92,9 @@ def joined_address(address: str, pages: set[str], home: str) -> str:
     return home and urljoin(home, address)
 
 
-def joined_article(article: Tag, address: str, pages: set[str], home: str) -> Tag:
-    """A page's article as part of the joined book: its own ids, all open, links within the book."""
-    for part in article.select(".headerlink, .take-away, script, button"):
+def join_article(article: Tag, address: str, pages: set[str], home: str) -> None:
+    """Make of a page's article a part of the book: its own ids, all open, links within the book."""
+    for part in article.select(SCREEN):
         part.decompose()
     for part in article.select("details"):
         part["open"] = ""
@@ -97,15 +108,40 @@ def joined_article(article: Tag, address: str, pages: set[str], home: str) -> Ta
         if not link["href"]:
             link.unwrap()
     article["id"], article["style"] = key(address), f"page: {key(address)}"
-    return article
+
+
+def gather_solutions(
+    articles: dict[str, Tag], pages: dict[str, str], numbers: dict[str, int]
+) -> Tag:
+    """The exercises' solutions as an article of their own, each with its page left in its place."""
+    gathered = Tag(name="article", attrs={"class": "bd-article", "id": SOLUTIONS})
+    gathered["style"] = f"page: {SOLUTIONS}"
+    gathered.append(BeautifulSoup("<h1>Solutions</h1>", "html.parser"))
+    for address, article in articles.items():
+        found = article.select(".solution")
+        if found:
+            gathered.append(BeautifulSoup(f"<h2>{escape(pages[address])}</h2>", "html.parser"))
+        for solution in found:
+            place = solution["id"] = f"{SOLUTIONS}-{len(gathered.select('.solution')) + 1}"
+            page = f"page {numbers[place]}" if place in numbers else "at the end"
+            link = f'<p><a href="#{place}">Solution: {page}</a></p>'
+            solution.replace_with(BeautifulSoup(link, "html.parser"))
+            gathered.append(solution)
+    return gathered
 
 
 def line(address: str, title: str, numbers: dict[str, int]) -> str:
     """An entry of the contents."""
     if not address:
         return f'<li class="caption">{escape(title)}</li>'
-    number = f"<span>{numbers.get(key(address), '')}</span>"
+    number = f"<i></i><span>{numbers.get(key(address), '')}</span>"
     return f'<li><a href="#{key(address)}">{escape(title)} {number}</a></li>'
+
+
+def newest(articles: Iterable[Tag]) -> str:
+    """The day on which the page that changed last did so, as pages say it; "" if none does."""
+    days = [day for article in articles for day in article.select(".about-page time")]
+    return words(max(days, key=lambda day: str(day["datetime"]))) if days else ""
 
 
 def joined(site: Path, numbers: dict[str, int]) -> str:
@@ -114,21 +150,26 @@ def joined(site: Path, numbers: dict[str, int]) -> str:
     listed = list(entries(start))
     pages = {address: title for address, title in listed if address}
     home = "".join(str(link["href"]) for link in start.select("link[rel=canonical]"))
-    articles = [
-        joined_article(article, address, set(pages), home.removesuffix(START))
-        for address in pages
-        for article in read(site / address).select("article")
-    ]
+    articles = {address: read(site / address).select("article")[0] for address in pages}
+    edition = [newest(articles.values()), home.removesuffix(START)]
+    for address, article in articles.items():
+        join_article(article, address, set(articles), home.removesuffix(START))
+    articles[SOLUTIONS] = gather_solutions(articles, pages, numbers)
+    pages[SOLUTIONS] = "Solutions"
+    glossary = [address for address, title in listed].index(GLOSSARY)
+    listed.insert(glossary, (SOLUTIONS, pages[SOLUTIONS]))
     heads = [
         HEAD.format(key=key(address), title=title.replace("'", "’"))
         for address, title in pages.items()
     ]
     return DOCUMENT.format(
         title=escape(pages[START]),
+        about=escape(description(start)),
+        edition=escape(" · ".join(filter(None, edition))),
         copyright=escape(words(start.select(".copyright")[0])),
         style=STYLE + "".join(heads),
         contents="\n".join(line(address, title, numbers) for address, title in listed),
-        articles="\n".join(map(str, articles)),
+        articles="\n".join(str(articles[address]) for address, title in listed if address),
     )
 
 
@@ -182,6 +223,7 @@ def make_pdf(site: Path) -> Path:
         page.write_text(joined(site, page_numbers(pdf)), encoding="utf-8")
     print_page(page, printed, "--generate-pdf-document-outline")
     with pikepdf.open(printed) as pdf:
+        pdf.Root.PageMode = pikepdf.Name.UseOutlines
         pdf.save(site / PDF, object_stream_mode=pikepdf.ObjectStreamMode.generate)
     return site / PDF
 

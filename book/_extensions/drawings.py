@@ -28,7 +28,20 @@ COLOURS = {
 COLOUR = re.compile(rf"({'|'.join(COLOURS)})\b")
 STYLE = re.compile(r"\s*<style>.*?</style>", re.DOTALL)  # would hold for the whole page
 METADATA = re.compile(r"\s*<metadata>(.*?)</metadata>", re.DOTALL)
+NUMBER = re.compile(r"-?\d+\.\d{5,}|-?\d+(?:\.\d+)?e[-+]\d+")  # too long for a reader
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SIZE = re.compile(r'(<svg[^>]*?) width="([\d.]+)pt" height="[\d.]+pt"')
+
+
+def readable(cell: str) -> str:
+    """``1.9e-07`` as ``1.9 × 10⁻⁷`` and ``1.918e+04`` as ``19,180``, all to four digits."""
+    if not NUMBER.fullmatch(cell):
+        return cell
+    value = float(cell)
+    if 1e-3 <= abs(value) < 1e6 or not value:
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    digits, power = f"{value:.3e}".split("e")
+    return f"{float(digits):g} × 10{str(int(power)).translate(RAISED)}".replace("-", "−")
 
 
 def data_table(data: dict[str, list]) -> str:
@@ -37,8 +50,8 @@ def data_table(data: dict[str, list]) -> str:
     corner = f'<th scope="col">{escape(head)}</th>' if head else "<td></td>"
     columns = corner + "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     rows = "".join(
-        f'<tr><th scope="row">{escape(label)}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        f'<tr><th scope="row">{escape(readable(label))}</th>'
+        + "".join(f"<td>{escape(readable(cell))}</td>" for cell in cells)
         + "</tr>"
         for label, *cells in data["rows"]
     )
@@ -63,11 +76,11 @@ def drawing(svg: str, alt: str) -> str:
 
 
 def number(page: BeautifulSoup, path: Path) -> None:
-    """Figures are numbered within their chapter, whose number begins its title."""
+    """Figures are numbered within their chapter, whose number begins its title; else it is A."""
     title = page.select_one("article h1")
     chapter = re.match(r"(\d+) ·", title.get_text()) if title else None
     for place, number in enumerate(page.select(".cell_output .caption-number"), 1):
-        number.string = f"Figure {chapter[1]}.{place}. " if chapter else f"Figure {place}. "
+        number.string = f"Figure {chapter[1] if chapter else 'A'}.{place}. "
 
 
 def inline(page: BeautifulSoup, path: Path) -> None:

@@ -118,6 +118,15 @@ def break_long_words(page: BeautifulSoup) -> None:
             word["class"] = ["pre", "long-word"]
 
 
+def mend_titles(page: BeautifulSoup) -> None:
+    """In "Solution to Exercise 3" the space is no part of the link."""
+    for link in page.select(".solution > .admonition-title > a"):
+        text = link.find(string=True)
+        if text and text.startswith(" "):
+            text.replace_with(text.lstrip())
+            link.insert_before(" ")
+
+
 def last_change(file: Path) -> date | None:
     """The day of the last commit that touched the file, where git knows all of its history."""
 
@@ -191,6 +200,7 @@ def finish(pages: dict[Path, BeautifulSoup], out: Path, source: Path) -> None:
             add_cards(page, path, says)
             hang_lines(page)
             break_long_words(page)
+            mend_titles(page)
             add_about(page, path, out, source, pages)
 
 

@@ -17,7 +17,8 @@ from tinycss2.ast import Node
 
 NAME = re.compile(r"[\w-]+")
 THEME = re.compile(r"""\[data-theme=["']?(light|dark)["']?\]""")
-ICON_FONT = "vendor/fontawesome/webfonts/fa-solid-900.ttf"
+ICONS = re.compile(r"font-family:\s*\W?(Font ?Awesome|Material)")
+ICON_FONT = "vendor/fontawesome/webfonts/fa-solid-900.*"  # newer themes have it as woff2 only
 PRIVATE = re.compile("[\ue000-\uf8ff]")  # where Font Awesome keeps its drawings
 SHEET = "book.css"
 MERGED = "data-merged"  # which sheets it was made of, for a build that writes no page anew
@@ -71,8 +72,10 @@ def usable(rules: Iterable[Node], names: set[str]) -> Iterator[str]:
             if kept:
                 prelude = tinycss2.serialize(rule.prelude).strip()
                 yield f"@{rule.lower_at_keyword} {prelude}{{{''.join(kept)}}}"
-        elif rule.type == "at-rule" and rule.lower_at_keyword not in ("font-face", "charset"):
-            yield rule.serialize()
+        elif rule.type == "at-rule" and rule.lower_at_keyword != "charset":
+            text = rule.serialize()
+            if not ICONS.search(text):
+                yield text
 
 
 def rules(file: Path) -> Iterator[Node]:
@@ -115,7 +118,7 @@ def merge(pages: dict[Path, BeautifulSoup], out: Path) -> None:
     for text in (*map(str, pages.values()), *(p.read_text() for p in static.rglob("*.js"))):
         names |= set(NAME.findall(text))
     text = "".join(rule for file in files for rule in usable(rules(static / file), names))
-    (static / "icons.woff").write_bytes(icon_font(static / ICON_FONT, text))
+    (static / "icons.woff").write_bytes(icon_font(min(static.glob(ICON_FONT)), text))
     text += (
         '@font-face{font-family:"Font Awesome 6 Free";font-weight:900;'
         "font-display:block;src:url(icons.woff) format('woff')}"
