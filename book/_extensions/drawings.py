@@ -78,7 +78,7 @@ def drawing(svg: str, alt: str) -> str:
 def number(page: BeautifulSoup, path: Path) -> None:
     """Figures are numbered within their chapter, whose number begins its title; else it is A."""
     title = page.select_one("article h1")
-    chapter = re.match(r"(\d+) ·", title.get_text()) if title else None
+    chapter = re.match(r"(\d+)\s·", title.get_text()) if title else None
     for place, number in enumerate(page.select(".cell_output .caption-number"), 1):
         number.string = f"Figure {chapter[1] if chapter else 'A'}.{place}. "
 

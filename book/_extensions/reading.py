@@ -27,6 +27,14 @@ SPEED = 220  # words a minute
 LOOKED_UP = ("glossary", "references")  # nobody reads these from end to end
 PHONE = 30  # letters of code in a line
 MARKUP = re.compile(r"<[^>]+>")
+# Spaces at which no line should break, and the minus sign of a number in a table.
+CLOSE = re.compile(
+    r"(?<=\d) (?=%|[×±] \d|(?:min|ms|px|kB|MB|GB|MiB|GiB)\b)|(?<=\d [×±]) (?=\d)|(?<=\d) (?=· )"
+    r"|(?<=\b[Cc]hapter) (?=\d)|(?<=\bFigure) (?=\d)|(?<=\bExercise) (?=\d)|(?<=\bTable) (?=\d)"
+)
+MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
+EXERCISE = re.compile(r"Exercise\s[\d.]*\d")
+STOPS = re.compile(r"[.,;:!?)\]’”]+")
 
 
 class AuthorYearLabels(BaseLabelStyle):
@@ -69,15 +77,21 @@ def cards(pages: dict[Path, BeautifulSoup]) -> dict[str, str]:
     return found
 
 
+def address_in(path: Path, link: str) -> str:
+    """The file and the place that a link on the page ``path`` leads to."""
+    file, place = urldefrag(link)
+    return f"{(path.parent / file).resolve() if file else path}#{place}"
+
+
 def add_cards(page: BeautifulSoup, path: Path, says: dict[str, str]) -> None:
     """Links to terms and sources are described by a card, which reading.js shows beside them."""
     for old in page.select(".reading-cards"):
         old.decompose()
     used = {}
     for link in page.select("article a.reference[href*='#']"):
-        file, place = urldefrag(link["href"])
-        address = f"{(path.parent / file).resolve() if file else path}#{place}"
+        address = address_in(path, link["href"])
         if address in says:
+            place = address.partition("#")[2]
             used[place] = says[address]
             link["aria-describedby"] = f"card-{place}"
             link.attrs.pop("title", None)
@@ -116,6 +130,41 @@ def break_long_words(page: BeautifulSoup) -> None:
     for word in page.select("article code .pre"):
         if len(word.get_text()) > PHONE:
             word["class"] = ["pre", "long-word"]
+
+
+def keep_together(page: BeautifulSoup) -> None:
+    """A number stays with its unit or its name, and a stop with the formula before it."""
+    for text in page.select("article")[0].find_all(string=True):
+        if not text.find_parent(["pre", "code", "svg", "math", "script", "style", "textarea"]):
+            kept = CLOSE.sub("\u00a0", text)
+            kept = MINUS.sub("−", kept) if text.find_parent("table") else kept
+            if kept != text:
+                text.replace_with(kept)
+    for formula in page.select("article span.math"):
+        after = formula.next_sibling
+        stop = STOPS.match(after) if isinstance(after, str) else None
+        if stop:
+            after.replace_with(after[stop.end() :])
+            formula.wrap(page.new_tag("span", attrs={"class": "kept"})).append(stop[0])
+
+
+def number_exercises(pages: dict[Path, BeautifulSoup]) -> None:
+    """Exercises are numbered within their chapter, as figures are, where they stand and where
+    they are named.
+    """
+    names = {}
+    for path, page in pages.items():
+        chapter = re.match(r"\d+", title.get_text()) if (title := page.select_one("h1")) else None
+        numbers = page.select(".exercise[id] > .admonition-title > .caption-number")
+        for place, number in enumerate(numbers if chapter else [], 1):
+            number.string = f"Exercise {chapter[0]}.{place}"
+            names[f"{path}#{number.find_parent(id=True)['id']}"] = number.string
+    for path, page in pages.items():
+        for link in page.select("article a.reference[href*='#']"):
+            name = names.get(address_in(path, link["href"]))
+            if name and EXERCISE.search(link.get_text()):
+                text = link.find(string=EXERCISE)
+                text.replace_with(EXERCISE.sub(name, text))
 
 
 def mend_titles(page: BeautifulSoup) -> None:
@@ -194,6 +243,7 @@ def add_about(
 
 
 def finish(pages: dict[Path, BeautifulSoup], out: Path, source: Path) -> None:
+    number_exercises(pages)
     says = cards(pages)
     for path, page in pages.items():
         if page.find("article"):
@@ -201,6 +251,7 @@ def finish(pages: dict[Path, BeautifulSoup], out: Path, source: Path) -> None:
             hang_lines(page)
             break_long_words(page)
             mend_titles(page)
+            keep_together(page)
             add_about(page, path, out, source, pages)
 
 

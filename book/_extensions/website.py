@@ -44,7 +44,10 @@ def set_address(app: Sphinx, config: Config) -> None:
 
 def description(page: Tag) -> str:
     """The first sentence of a page; of a long one, the clauses that fit. "" if it has no text."""
-    texts = (part.get_text() for part in page.select("article > p, article section > p, article .start > p"))
+    texts = (
+        part.get_text()
+        for part in page.select("article > p, article section > p, article .start > p")
+    )
     text = " ".join(next(filter(str.strip, texts), "").split())
     found = SENTENCE.match(text)
     sentence = found[0] if found else text

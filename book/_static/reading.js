@@ -1,4 +1,4 @@
-// How far the page is read, in a thin bar on top; and the cards that say what a term means or what
+// How far the page is read, in a thin bar on top; what is wider than its box; and the cards that say what a term means or what
 // a citation cites: beside a link that the mouse or the keyboard comes to, until both have left.
 
 document.addEventListener("DOMContentLoaded", () => {
@@ -14,6 +14,18 @@ document.addEventListener("DOMContentLoaded", () => {
   addEventListener("scroll", measure, { passive: true });
   addEventListener("resize", measure);
   measure();
+});
+
+// What is wider than its box fades out at the right as long as there is more to come.
+document.addEventListener("DOMContentLoaded", () => {
+  const wide = ".table-scroll, div.math, pre.in-columns";
+  const mark = (box) =>
+    box.classList.toggle("has-more", box.scrollLeft + box.clientWidth < box.scrollWidth - 2);
+  const seen = new ResizeObserver((entries) => entries.forEach(({ target }) => mark(target)));
+  for (const box of document.querySelectorAll(wide)) {
+    box.addEventListener("scroll", () => mark(box), { passive: true });
+    seen.observe(box);
+  }
 });
 
 (() => {
