@@ -303,6 +303,32 @@ def _conv_local() -> dict[str, Arm]:
     }
 
 
+def _towers() -> dict[str, Arm]:
+    """four-conv with everything as two towers that meet in conv3, and what that is compared with.
+
+    ``uncrossed`` has the same kernels and meets in fc5 only; ``half`` is one tower alone, whose
+    last conv layer stays as wide, as in the paper's footnote (§3.2). ``uncrossed-wider`` and
+    ``ungrouped`` have as many multiply-adds as ``crossed``, to 2 %.
+    """
+
+    def arm(widths: tuple[int, ...], *in_towers: str) -> Arm:
+        network = _EVERYTHING.architecture
+        for number, width in enumerate(widths, 1):
+            network = network.replace(f"conv{number}", out_channels=width)
+        for name in in_towers:
+            network = network.replace(name, groups=2)
+        return replace(_EVERYTHING, architecture=network, measures=("tower-colours",))
+
+    crossed = ("lrn1", "conv2", "lrn2", "conv4")
+    return {
+        "crossed": arm((24, 48, 96, 96), *crossed),
+        "uncrossed": arm((24, 48, 96, 96), *crossed, "conv3"),
+        "uncrossed-wider": arm((26, 52, 104, 104), *crossed, "conv3"),
+        "half": arm((12, 24, 48, 96)),
+        "ungrouped": arm((18, 36, 72, 96)),
+    }
+
+
 def _race(name: str, seeds: tuple[int, ...]) -> Experiment:
     return Experiment(
         f"{name}-race",
@@ -591,6 +617,13 @@ EXPERIMENTS: dict[str, Experiment] = {
             seeds=(0,),
         ),
         _race("five-conv-32", seeds=(0,)),
+        Experiment(
+            "towers",
+            "What are two towers worth, and what is it worth that they meet?",
+            _towers(),
+            seeds=(0, 1, 2, 3, 4),
+            source="paper §3.2, §3.5, §6.1",
+        ),
         Experiment(
             "image-folder",
             "What do the slips of a tutorial cost, on a set of drawn faces?",

@@ -17,6 +17,7 @@ from alexnet_course.recipes import Recipe
 from alexnet_course.training import EVALUATION_BATCH, evaluate
 
 MASKED_PASSES = (1, 2, 4, 8, 16, 32, 64)
+SPLITS = 10_000  # random halves of the first kernels
 
 
 def _batches(
@@ -179,12 +180,42 @@ def masked_passes(
     return results
 
 
+def colour_shares(kernels: Tensor) -> Tensor:
+    """How much of each kernel is colour: 0 for one that treats red, green and blue alike, 1 for one
+    whose three sum to 0 at every pixel. ``kernels`` is [kernels, 3, height, width].
+    """
+    grey = kernels.mean(1, keepdim=True).expand_as(kernels)
+    return 1 - grey.square().sum((1, 2, 3)) / kernels.square().sum((1, 2, 3))
+
+
+@torch.no_grad()
+def tower_colours(
+    network: nn.Sequential, split: Labelled, preparation: Preparation
+) -> dict[str, float]:
+    """Whether the towers share out colour (paper §6.1, Figure 3), by the first convolution alone.
+
+    The mean :func:`colour_shares`, in per cent, of the ``"first"`` and the ``"second"`` half of its
+    kernels; how far two random halves of the same kernels lie apart on average (``"chance"``); and
+    the share, in per cent, of random halves at least as far apart (``"as-far"``).
+    """
+    first = next(module for module in network.modules() if isinstance(module, nn.Conv2d))
+    shares = 100 * colour_shares(first.weight.detach().double().cpu())
+    half = len(shares) // 2
+    drawn = torch.rand(SPLITS, len(shares), generator=torch.Generator().manual_seed(0)).argsort(1)
+    apart = (shares[drawn[:, :half]].mean(1) - shares[drawn[:, half:]].mean(1)).abs()
+    towers = shares[:half].mean(), shares[half:].mean()
+    as_far = 100 * (apart >= (towers[0] - towers[1]).abs() - 1e-9).double().mean()
+    names = ("first", "second", "chance", "as-far")
+    return dict(zip(names, (number.item() for number in (*towers, apart.mean(), as_far))))
+
+
 MEASURES = {
     "dead-units": dead_units,
     "flat-outputs": flat_outputs,
     "ten-crops": ten_crops,
     "masked-passes": masked_passes,
     "response-norms": response_norms,
+    "tower-colours": tower_colours,
     "training-images": loss_and_accuracy,  # on those that the network learned from
 }
 

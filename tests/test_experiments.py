@@ -172,3 +172,22 @@ def test_differences_are_told_in_words():
     network = everything.architecture.with_layer("relu1", leaky)
     changed = differences(replace(everything, architecture=network), everything)
     assert changed == ["relu1 Activation", "relu1 function=leaky-relu"]
+
+
+def test_towers_are_compared_at_equal_cost_and_only_the_paper_s_meet_in_conv3():
+    arms = EXPERIMENTS["towers"].arms
+    tables = {name: layer_table(arm.architecture) for name, arm in arms.items()}
+    costs = {name: table["multiply_adds"].iloc[-1] for name, table in tables.items()}  # in all
+    # By hand: positions × maps × window² × maps seen, of crossed.
+    convs = 784 * 24 * 75 + 196 * 48 * 9 * 12 + 49 * 96 * 9 * 48 + 49 * 96 * 9 * 48
+    assert costs["crossed"] == convs + 864 * 1024 + 1024 * 10
+    assert costs["crossed"] - costs["uncrossed"] == 49 * 96 * 9 * 24
+    assert costs["uncrossed-wider"] == pytest.approx(costs["crossed"], rel=0.02)
+    assert costs["ungrouped"] == pytest.approx(costs["crossed"], rel=0.02)
+    groups = {
+        name: [layer.groups for layer in arm.architecture.layers if hasattr(layer, "groups")]
+        for name, arm in arms.items()
+    }
+    assert groups["crossed"] == [1, 2, 2, 2, 1, 2]  # conv1, lrn1, conv2, lrn2, conv3, conv4
+    assert groups["uncrossed"] == groups["uncrossed-wider"] == [1, 2, 2, 2, 2, 2]
+    assert groups["half"] == groups["ungrouped"] == [1] * 6

@@ -15,6 +15,7 @@ from alexnet_course.measures import (
     measure_all,
     response_norms,
     ten_crops,
+    tower_colours,
 )
 from alexnet_course.network import LocalResponseNorm, build
 
@@ -96,6 +97,25 @@ def test_what_a_normalisation_adds_is_averaged_over_channels_places_and_images(s
     sums = (edge + middle) + (2 * edge + middle) + (edge + middle)
     assert found["lrn2-mean"] == pytest.approx(0.5 * sums / 3 / 4, rel=1e-3)
     assert found["lrn2-share"] == pytest.approx(25)
+
+
+@torch.no_grad()
+def test_towers_share_out_colour_if_random_halves_seldom_lie_as_far_apart(tiny_data, scale):
+    conv = nn.Conv2d(3, 4, 1)
+    network = nn.Sequential(conv, nn.ReLU())
+    grey, colour, red = [1.0, 1, 1], [1.0, -1, 0], [3.0, 0, 0]  # all, nothing, a third is grey
+
+    def found(*kernels):
+        conv.weight.copy_(torch.tensor(kernels).reshape(4, 3, 1, 1))
+        return tower_colours(network, tiny_data.held_out, scale)
+
+    apart = found(grey, [2.0, 2, 2], colour, colour)
+    assert (apart["first"], apart["second"]) == pytest.approx((0, 100), abs=1e-4)
+    # Of the three ways to halve four kernels one parts grey from colour; two leave no difference.
+    assert (apart["chance"], apart["as-far"]) == pytest.approx((100 / 3, 100 / 3), abs=2)
+    mixed = found(grey, colour, red, red)
+    assert (mixed["first"], mixed["second"]) == pytest.approx((50, 200 / 3), abs=1e-4)
+    assert found(red, red, red, red)["as-far"] == 100
 
 
 def test_ten_crops_average_the_softmax_of_corners_centre_and_their_mirror_images(tiny, tiny_data):
