@@ -3,6 +3,8 @@
 from dataclasses import replace
 from itertools import chain, pairwise
 
+import pytest
+
 from alexnet_course.arithmetic import layer_table
 from alexnet_course.data.preparation import Centred
 from alexnet_course.experiments import EXPERIMENTS, differences
