@@ -35,6 +35,20 @@ def first_columns_that_move(page):
     return page.evaluate(COLUMNS)
 
 
+FADES = """() => [...document.querySelectorAll("article .table-scroll")].flatMap((box) => {
+  if (!box.checkVisibility()) return [];
+  const fades = () => getComputedStyle(box).maskImage !== "none";
+  const wider = box.scrollWidth - box.clientWidth;
+  return fades() === wider > 2 ? [] : [`${wider} more: ${box.textContent.slice(0, 60)}`];
+})"""
+
+
+def tables_that_hide_that_there_is_more(page):
+    """Tables that are cut off at the right without a sign, or with one when all is seen."""
+    page.wait_for_timeout(PATIENCE)  # once the typefaces are there and the boxes are measured
+    return page.evaluate(FADES)
+
+
 def cards_by_mouse(page, link="a[aria-describedby]"):
     """The card of a link comes, can be pointed at, stays, and goes by Escape and by leaving."""
     found = []

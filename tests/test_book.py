@@ -11,10 +11,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from fontTools.ttLib import TTFont
 
 from built import ROOT, parse
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_extensions"))
+import drawings
 import reading
 
 LOADING_RELS = {"stylesheet", "icon", "preload", "modulepreload", "prefetch", "manifest"}
@@ -154,8 +156,12 @@ def test_figures_are_numbered_and_take_the_pages_colours(site):
                 assert not re.search(r"(?<!\()#[0-9a-f]{6}\b", part["style"]), part
 
 
+def said(part):
+    return " ".join(part.get_text().split())
+
+
 def title(page):
-    return page.h1.get_text().rstrip("#¶").strip()
+    return said(page.h1).rstrip("#¶").strip()
 
 
 def chapter_files():
@@ -169,8 +175,8 @@ def test_the_start_page_has_a_card_for_each_chapter_as_the_chapter_is(site):
     assert [card.a["href"].removeprefix("../") for card in cards] == files
     for card, file in zip(cards, files, strict=True):
         chapter = site.pages[site.folder / file]
-        assert card.a.get_text() == title(chapter)
-        assert len(card.p.get_text().removeprefix(title(chapter)).split()) > 5
+        assert said(card.a) == title(chapter)
+        assert len(said(card.p).removeprefix(title(chapter)).split()) > 5
         stated = re.search(r"(\d+ minutes) to read", chapter.article.get_text(" "))[1]
         assert card.select_one(".card-minutes").get_text() == stated
         assert card.select_one("svg.card-picture [d]") and not card.select("svg text")
@@ -183,7 +189,7 @@ def test_the_start_page_shows_the_network_and_leads_to_the_first_chapter(site):
     first = chapter_files()[0]
     assert button["href"] == f"../{first}.html"
     number = title(site.pages[site.folder / f"{first}.html"]).split()[0]
-    assert button.get_text() == f"Start with chapter {number}"
+    assert said(button) == f"Start with chapter {number}"
 
 
 def notebook_of(path, site):
@@ -205,6 +211,78 @@ def changed_code(page, path, site):
 
 def text_lines(block):
     return block.get_text().removesuffix("\n").split("\n")
+
+
+def test_exercises_are_numbered_within_their_chapter_wherever_they_are_named(site):
+    page = site.pages[site.folder / "notebooks" / "06_lrn.html"]
+    numbers = [said(tag) for tag in page.select(".exercise .caption-number")]
+    assert numbers == [f"Exercise 6.{place}" for place in range(1, len(numbers) + 1)]
+    assert len(numbers) > 1
+    named = [said(link) for link in page.select(".solution > .admonition-title > a")]
+    assert named == numbers
+
+    def old_numbers(page, path):
+        found = re.findall(r"\bExercise\s\d+(?![\d.]|\s·)", page.article.get_text())
+        return [] if path.stem == "genindex" else found
+
+    articles = {p: page for p, page in site.pages.items() if page.article}
+    assert {p.name: old for p, page in articles.items() if (old := old_numbers(page, p))} == {}
+
+
+@pytest.mark.parametrize(
+    "text, kept",
+    [
+        ("about 65.33 % of 7 × 7, 1.3 ± 0.8 points", "about 65.33~% of 7~×~7, 1.3~±~0.8 points"),
+        ("In chapter 13, Figure 2 takes 60 min", "In chapter~13, Figure~2 takes 60~min"),
+        ("8 · Dropout at 50 percent", "8~· Dropout at 50 percent"),
+    ],
+)
+def test_numbers_stay_with_their_units_and_names(text, kept):
+    page = parse(f"<article><p>{text}</p><pre>{text}</pre></article>")
+    reading.keep_together(page)
+    assert page.p.get_text() == kept.replace("~", "\u00a0")
+    assert page.pre.get_text() == text
+
+
+def test_a_stop_stays_with_the_formula_before_it_and_tables_have_minus_signs():
+    page = parse(
+        '<article><p>so <span class="math">k</span>, and</p>'
+        "<table><tr><td>-0.06 ± 0.65 in 2012-13</td></tr></table></article>"
+    )
+    reading.keep_together(page)
+    assert page.select_one(".kept").get_text() == "k,"
+    assert page.p.get_text() == "so k, and"
+    assert page.td.get_text() == "−0.06\u00a0±\u00a00.65 in 2012-13"
+
+
+@pytest.mark.parametrize(
+    "cell, text",
+    [
+        ("0.4000000059604645", "0.4"),
+        ("1.918e+04", "19,180"),
+        ("-7.451e-08", "−7.451 × 10⁻⁸"),
+        ("-0.0001265", "−1.265 × 10⁻⁴"),
+        ("0.0012345", "0.001234"),
+        ("62.5", "62.5"),
+        ("conv1", "conv1"),
+    ],
+)
+def test_the_data_of_a_figure_has_four_digits(cell, text):
+    assert drawings.readable(cell) == text
+
+
+def test_the_typeface_of_formulas_has_all_their_signs_and_can_stretch_them(site):
+    font = TTFont(site.folder / "_static" / "math" / "stix-two-math.woff")
+    assert "MATH" in font
+    signs = {
+        sign
+        for page in site.pages.values()
+        for formula in page.select("math")
+        for sign in formula.get_text()
+        if not sign.isspace()
+    }
+    assert len(signs) > 40
+    assert {sign for sign in signs if ord(sign) not in font.getBestCmap()} == set()
 
 
 def test_code_stands_as_in_the_notebooks_line_by_line(site):

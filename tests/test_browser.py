@@ -474,7 +474,12 @@ def test_search_keeps_words_and_decimals_whole(opened):
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_a_chapter_helps_its_reader(opened, width, motion):
     page = opened(CHAPTER, width, reduced_motion=motion)
-    checks = [reading.code_that_scrolls, reading.first_columns_that_move, reading.progress]
+    checks = [
+        reading.code_that_scrolls,
+        reading.first_columns_that_move,
+        reading.tables_that_hide_that_there_is_more,
+        reading.progress,
+    ]
     if motion == "reduce":  # cards are the same with and without
         checks += [reading.cards_by_keyboard, reading.cards_by_mouse]
     found = {check.__name__: check(page) for check in checks}

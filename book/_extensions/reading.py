@@ -244,15 +244,16 @@ def add_about(
 
 def finish(pages: dict[Path, BeautifulSoup], out: Path, source: Path) -> None:
     number_exercises(pages)
-    says = cards(pages)
-    for path, page in pages.items():
-        if page.find("article"):
-            add_cards(page, path, says)
-            hang_lines(page)
-            break_long_words(page)
-            mend_titles(page)
-            keep_together(page)
-            add_about(page, path, out, source, pages)
+    articles = {path: page for path, page in pages.items() if page.find("article")}
+    for page in articles.values():
+        mend_titles(page)
+        keep_together(page)
+    says = cards(articles)
+    for path, page in articles.items():
+        add_cards(page, path, says)
+        hang_lines(page)
+        break_long_words(page)
+        add_about(page, path, out, source, pages)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
