@@ -17,6 +17,7 @@ from built import ROOT, parse
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_extensions"))
 import drawings
+import formulas
 import reading
 
 LOADING_RELS = {"stylesheet", "icon", "preload", "modulepreload", "prefetch", "manifest"}
@@ -136,6 +137,37 @@ def test_formulas_are_in_the_pages(site):
     for page in site.pages.values():
         for part in page.find_all(list(children)):
             assert len(part.find_all(recursive=False)) == children[part.name], part
+
+
+CUT = re.compile(r"</mn>(?:<mrow>)?<mo>,</mo>(?:</mrow>)?<mn>\d{3}\b")  # 34,944 as 34 and 944
+
+
+def broken_formulas(page):
+    """Formulas with a number cut at its comma, half a bracket raised to a power, or TeX in them."""
+    raised = "msup > mo[fence]:first-child"
+    formulas = page.select("article .math")
+    return [
+        one.get_text()
+        for one in formulas
+        if CUT.search(str(one)) or one.select(raised) or re.search(r"[\\&$]", one.get_text())
+    ]
+
+
+def test_formulas_are_whole(site):
+    assert site.complaints(lambda page, path: broken_formulas(page)) == {}
+
+
+def folded(page):
+    """What stands on folded code."""
+    return [title.get_text() for title in page.select("details.hide > summary > .collapsed")]
+
+
+def test_folded_code_says_what_it_is(site):
+    """In words of its own, not the theme's; an exercise folds its checks and the set-up."""
+    theirs = "code cell"
+    assert site.complaints(lambda page, path: [s for s in folded(page) if theirs in s]) == {}
+    exercise = site.folder / "notebooks" / "exercises" / "ex06" / "ex06_lrn.html"
+    assert folded(site.pages[exercise]) == ["Set-up in Colab", *["The check"] * 4]
 
 
 def test_code_has_the_colours_of_light_and_dark_pages(site):
@@ -466,6 +498,19 @@ def test_missing_descriptions_are_seen():
 )
 def test_left_over_markup_is_seen(html):
     assert len(leftovers(parse(f"<article>{html}</article>"))) == 1
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"96 + 96 = 34{,}944",
+        r"\Bigl(k + a\Bigr)^{\beta}",
+        r"\begin{aligned} a &= b \\ c &= d \end{aligned}",
+    ],
+)
+def test_a_broken_formula_is_seen(tex):
+    made = formulas.mathml(tex, "block")
+    assert len(broken_formulas(parse(f'<article><div class="math">{made}</div></article>'))) == 1
 
 
 def test_code_may_show_markup():

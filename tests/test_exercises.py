@@ -40,6 +40,7 @@ def test_an_exercise_is_whole(name):
     code = [c for c in held if c.cell_type == "code" and about(c).get("grade")]
     written = [c for c in held if c.cell_type == "markdown" and about(c).get("grade")]
     assert len(code) >= 3 and len(written) >= 1
+    assert all("hide-input" in c.metadata.tags for c in code)  # folded on the page
     points = sum(about(c)["points"] for c in code + written)
     assert f"{points} points in all" in held[0].source
     (setup,) = (c for c in held if "setup" in c.metadata.get("tags", []))
