@@ -35,11 +35,8 @@ SCREEN = (
 )
 LEFT_OUT = {PDF, ZIP, NOT_FOUND, SITE_MAP}  # what only a web host has a use for
 # What the site's sheets do not know: the cover, the contents, and a running head for each page.
+# Contents as wide as the page are read letter by letter in Chromium's viewer.
 STYLE = """
-@font-face {
-  font-display: block; font-family: "STIX Two Math";
-  src: url("../html/_static/math/stix-two-math.woff") format("woff");
-}
 @page { size: A4 }
 @page front { @bottom-center { content: none } @top-right { content: none } }
 .front { page: front }
@@ -47,7 +44,7 @@ STYLE = """
 .cover { padding-top: 60mm; text-align: center }
 .cover img { width: 120mm }
 .cover p { margin: 1em auto; max-width: 110mm; text-wrap: balance }
-.contents { list-style: none; max-width: 130mm; padding: 0 } /* wider, and viewers read it letter by letter */
+.contents { list-style: none; max-width: 130mm; padding: 0 }
 .contents li.caption { font-weight: bold; margin-top: 0.8em }
 .contents a { align-items: baseline; color: inherit; display: flex; gap: 0.6em }
 .contents a:any-link { text-decoration: none }

@@ -15,8 +15,12 @@ FUNCTION = re.compile(
 )
 
 
+OPERATOR = re.compile(r"<mo>(max|min)</mo>")  # as wide apart from "(" as a plus sign would be
+
+
 def mathml(formula: str, display: str) -> str:
-    return FUNCTION.sub(r'\1<mspace width="0.167em"/>', convert(formula, display=display))
+    named = OPERATOR.sub(r"<mi>\1</mi>", convert(formula, display=display))
+    return FUNCTION.sub(r'\1<mspace width="0.167em"/>', named)
 
 
 def visit_inline(self: HTML5Translator, node: nodes.math) -> None:

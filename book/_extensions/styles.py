@@ -5,6 +5,7 @@ The theme's sheets hold all of Bootstrap and a font of 1,400 icons; pages wait f
 
 import hashlib
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +20,11 @@ NAME = re.compile(r"[\w-]+")
 THEME = re.compile(r"""\[data-theme=["']?(light|dark)["']?\]""")
 ICONS = re.compile(r"font-family:\s*\W?(Font ?Awesome|Material)")
 ICON_FONT = "vendor/fontawesome/webfonts/fa-solid-900.*"  # newer themes have it as woff2 only
+LETTERS = ((0x41, 0x1D434, 26), (0x61, 0x1D44E, 26), (0x391, 0x1D6E2, 25), (0x3B1, 0x1D6FC, 25))
+# In the sheet itself: whatever came later would move lines, and a folder allows no early request.
+MATH_FONT = Path(__file__).resolve().parent.parent / "math" / "stix-two-math.woff"
+# Mathematical italic letters by plain ones, as browsers put them; h has a place of its own.
+SLOPING = {chr(at + i): chr(to + i) for at, to, n in LETTERS for i in range(n)} | {"h": "ℎ"}
 PRIVATE = re.compile("[\ue000-\uf8ff]")  # where Font Awesome keeps its drawings
 SHEET = "book.css"
 MERGED = "data-merged"  # which sheets it was made of, for a build that writes no page anew
@@ -89,17 +95,27 @@ def rules(file: Path) -> Iterator[Node]:
             yield rule
 
 
-def icon_font(source: Path, text: str) -> bytes:
-    """Of the icons' font, the few that ``text`` shows."""
-    options = subset.Options(flavor="woff", layout_features=[], notdef_outline=True)
+def cut_font(source: Path, signs: Iterable[str], features: Iterable[str] = ()) -> bytes:
+    """Of a font, what is needed for ``signs``."""
+    options = subset.Options(flavor="woff", layout_features=[*features], notdef_outline=True)
     font = TTFont(source)
     small = subset.Subsetter(options)
-    small.populate(unicodes=map(ord, set(PRIVATE.findall(text))))
+    small.populate(unicodes={ord(sign) for sign in signs})
     small.subset(font)
     font.flavor = "woff"
     packed = BytesIO()
     font.save(packed)
     return packed.getvalue()
+
+
+def signs_of_formulas(pages: Iterable[BeautifulSoup]) -> Iterator[str]:
+    """All that formulas are set with: a letter alone stands for the sloping one."""
+    for page in pages:
+        for part in page.select("math :is(mi, mn, mo, mtext)"):
+            text = part.get_text()
+            yield from text
+            if part.name == "mi" and len(text) == 1:
+                yield from SLOPING.get(text, "")
 
 
 def merge(pages: dict[Path, BeautifulSoup], out: Path) -> None:
@@ -118,8 +134,11 @@ def merge(pages: dict[Path, BeautifulSoup], out: Path) -> None:
     for text in (*map(str, pages.values()), *(p.read_text() for p in static.rglob("*.js"))):
         names |= set(NAME.findall(text))
     text = "".join(rule for file in files for rule in usable(rules(static / file), names))
-    (static / "icons.woff").write_bytes(icon_font(min(static.glob(ICON_FONT)), text))
+    icons, formulas = PRIVATE.findall(text), set(signs_of_formulas(pages.values()))
+    (static / "icons.woff").write_bytes(cut_font(min(static.glob(ICON_FONT)), icons))
+    packed = b64encode(cut_font(MATH_FONT, formulas, ["ssty"])).decode()
     text += (
+        f'@font-face{{font-family:"STIX Two Math";src:url(data:font/woff;base64,{packed})}}'
         '@font-face{font-family:"Font Awesome 6 Free";font-weight:900;'
         "font-display:block;src:url(icons.woff) format('woff')}"
     )
