@@ -148,7 +148,8 @@ function said(way, query, count) {
 function showTerm(term) {
   const link = element("a", { href: term.address }, term.heading);
   const says = element("div", { innerHTML: term.definition });
-  return element("div", { className: "search-term" }, element("h2", {}, link, " in the glossary"), says);
+  const title = element("h2", {}, link, " in the glossary");
+  return element("div", { className: "search-term" }, title, says);
 }
 
 // A section and its excerpt: of its prose, or of the rest; an answer that is folded stays folded,
