@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "book" / "_exten
 import drawings
 import formulas
 import reading
+import sections
 
 LOADING_RELS = {"stylesheet", "icon", "preload", "modulepreload", "prefetch", "manifest"}
 LOADING_ATTRIBUTES = ("src", "srcset", "poster", "data")
@@ -407,6 +408,40 @@ def test_a_page_that_changed_is_built_again_without_a_warning(tmp_path):
         subprocess.run(command, cwd=tmp_path, check=True)
         assert text in (tmp_path / "made" / "index.html").read_text()
     assert not (tmp_path / "made" / "searchindex.js").exists()
+
+
+def test_search_knows_prose_the_rest_and_folded_answers_apart():
+    page = parse("""<article><section id="s"><h1>Chapter</h1>
+        <p>Some <code>prose</code>.</p><div class="cell"><pre>code</pre></div><p>More.</p>
+        <div class="admonition"><p>Guess!</p>
+        <div class="dropdown"><p>It is</p> <pre>7</pre></div></div>
+        <details class="drawing-data"><table><td>1</td><td>2</td></table></details>
+        <section id="inner"><h2>Inner</h2><p>Own.</p></section></section></article>""")
+    first, second = sections.sections(page, "book/page.html")
+    assert first["text"] == "Some prose. More. Guess!"
+    assert (first["rest"], first["folded"]) == ("code 1 2", "It is 7")
+    assert (second["heading"], second["text"]) == ("Inner", "Own.")
+    assert second.keys() & {"rest", "folded"} == set()
+    assert second["weight"] < first["weight"]
+
+
+def test_each_term_of_the_glossary_is_a_section_and_each_letter_a_link(site):
+    page = site.pages[site.folder / "book" / "glossary.html"]
+    known = {s["heading"]: s for s in sections.sections(page, "book/glossary.html")}
+    terms = page.select("dl.glossary > dt")
+    assert len(known) == len(terms) + 1  # and the page itself
+    assert known["padding"]["address"] == "book/glossary.html#term-padding"
+    assert known["padding"]["text"].startswith("Rows and columns") and len(terms) > 60
+    assert known[""]["text"] == "Words as this course uses them."
+    letters = page.select("nav.letters[aria-label] a")
+    names = [term.find(string=True) for term in terms]
+    assert {name[0].upper() for name in names if name[0].isalpha()} == {
+        link.get_text() for link in letters[1:]
+    }
+    assert letters[0].get_text() == "0–9"
+    for link in letters[1:]:
+        first = next(n for n in names if n.upper().startswith(link.get_text()))
+        assert page.find(id=link["href"][1:]).find(string=True) == first
 
 
 def test_a_copy_with_an_address_opens_in_colab(tmp_path):

@@ -9,6 +9,7 @@ named by ``ALEXNET_COURSE_CHROMIUM``; without one, all this is skipped.
 import os
 import sys
 from collections import defaultdict
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -374,7 +375,7 @@ def test_search_is_reached_used_and_left_by_keyboard(opened):
     page.keyboard.press("Enter")
     page.wait_for_url("**/search.html?q=padding")
     page.locator("#search-results [role=status]", has_text="padding").wait_for()
-    press(page, "#search-results a")
+    press(page, ".search-found a")
     page.wait_for_url("**/notebooks/**")
     assert page.locator("article h1").is_visible()
 
@@ -468,6 +469,136 @@ def test_search_keeps_words_and_decimals_whole(opened):
     text = "α = 0.0001, 1,5 and 12,34 μs; naïve 3×3 conv1_2"
     words = page.evaluate("text => tokens(text)", text)
     assert words[:2] == ["α", "0.0001"] and {"naïve", "μs", "conv"} <= set(words)
+
+
+def asked(opened, query):
+    return opened(f"search.html?q={quote(query)}")
+
+
+def said(page):
+    return page.locator("#search-results [role=status]").inner_text()
+
+
+def marked(page):
+    """The words that the excerpts show as found, in small letters."""
+    return {word.lower() for word in page.locator(".search-found mark").all_inner_texts()}
+
+
+def test_search_takes_a_word_for_itself_before_its_neighbours(opened):
+    """“adding” and “LRNs” are close to what is asked for, but not it."""
+    assert marked(asked(opened, "padding")) == {"padding"}
+    assert marked(asked(opened, "adding")) == {"adding"}
+    assert marked(asked(opened, "kern")) >= {"kernel", "kernels"}
+
+
+@pytest.mark.parametrize(
+    "query, close", [("dropuot", "dropout"), ("padidng", "padding"), ("momentom", "momentum")]
+)
+def test_search_finds_what_is_misspelt_and_says_so(opened, query, close):
+    page = asked(opened, query)
+    assert said(page) == f"Nothing is found for “{query}”; this is close to it:"
+    assert close in marked(page)
+
+
+def test_search_says_when_the_words_stand_nowhere_together(opened):
+    page = asked(opened, "bananas inhibition")
+    assert said(page) == "No section has all words of “bananas inhibition”; these have some:"
+    assert marked(page) == {"inhibition"}
+
+
+@pytest.mark.parametrize(
+    "query, section",
+    [("227", "The puzzle: 224 does not fit"), ("LRN", "The claim")],
+)
+def test_search_leads_to_where_a_page_explains_it(opened, query, section):
+    page = asked(opened, query)
+    assert page.locator(".search-found li li a").first.inner_text() == section
+
+
+def test_search_shows_the_start_page_where_its_number_stands_in_prose(opened):
+    titles = asked(opened, "60965224").locator(".search-found h2").all_inner_texts()
+    assert "Learn AlexNet" in titles[:3] and titles[3].startswith("3")  # only asks about it
+
+
+def test_excerpts_are_cut_between_words(opened):
+    page = asked(opened, "weight")
+    texts = page.locator(".search-found p").all_inner_texts()
+    sections = page.evaluate("COURSE_SECTIONS")
+    whole = {w for s in sections for f in ("text", "rest", "folded") for w in s.get(f, "").split()}
+    cut = [word for text in texts for word in text.split() if word not in whole | {"…"}]
+    assert len(texts) > 20 and cut == []
+
+
+def test_excerpts_are_prose_and_give_no_answer_away(opened):
+    page = asked(opened, "home")
+    cases = {
+        "prose first": [{"text": "a b", "rest": "b c", "folded": "b d"}, False],
+        "then the rest": [{"text": "a", "rest": "b c", "folded": "b d"}, False],
+        "no answer": [{"text": "a", "folded": "b d"}, False],
+        "but the only one": [{"text": "a", "folded": "b d"}, True],
+    }
+    shown = """([section, open]) =>
+        showSection({section, terms: ["b"]}, [], open).querySelector("p").textContent"""
+    found = {name: page.evaluate(shown, case) for name, case in cases.items()}
+    hidden = "In an answer that is folded there."
+    assert list(found.values()) == ["a b", "b c", hidden, "b d"]
+
+
+def test_a_word_that_only_a_folded_answer_has_is_shown(opened):
+    page = asked(opened, "4,056,030")
+    assert marked(page) == {"4,056,030"}
+
+
+@pytest.mark.parametrize("query", ["padding", "Paddings", "“padding”"])
+def test_search_shows_the_glossarys_definition_first(opened, query):
+    page = asked(opened, query)
+    card = page.locator(".search-term")
+    assert "Rows and columns, usually of zeros" in card.inner_text()
+    above = """card => card.getBoundingClientRect().bottom
+        <= document.querySelector(".search-found").getBoundingClientRect().top"""
+    assert card.evaluate(above)
+    card.locator("a").click()
+    page.wait_for_url("**/book/glossary.html#term-padding")
+
+
+def test_search_shows_no_definition_of_what_is_only_part_of_a_term(opened):
+    assert asked(opened, "normalisation").locator(".search-term").count() == 0
+
+
+@pytest.mark.parametrize("quotes", ['""', "“”"])
+def test_quotation_marks_ask_for_a_phrase(opened, quotes):
+    page = asked(opened, f"{quotes[0]}60 million{quotes[1]}")
+    assert said(page).startswith("“60 million” is found on ")
+    assert marked(page) == {"60", "million"}
+    for excerpt in page.locator(".search-found p").all_inner_texts():
+        assert "60 million" in excerpt
+    page = asked(opened, f"{quotes[0]}million 60{quotes[1]}")
+    assert said(page).startswith("“million 60” is found nowhere in one piece;")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_search_field_has_one_ring(opened, mode):
+    page = opened(CHAPTER, 390, mode)
+    page.keyboard.press("Control+k")
+    field = page.locator("#pst-search-dialog input")
+    looks = """field => [field, field.form].map(getComputedStyle)
+        .map((look) => [look.outlineStyle !== "none", look.boxShadow !== "none"])"""
+    assert field.evaluate(looks) == [[True, False], [False, False]]
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_the_glossarys_letters_lead_to_their_terms(opened, width):
+    page = opened("book/glossary.html", width)
+    letters = page.locator(".letters a")
+    assert letters.count() > 15
+    for link in (letters.first, letters.nth(9), letters.last):
+        box = link.bounding_box()
+        assert min(box["width"], box["height"]) >= 24
+        link.click()
+        term = page.locator(f"[id='{page.url.partition('#')[2]}']")
+        assert 0 <= term.bounding_box()["y"] < 900 and "term-" in page.url
+    page.emulate_media(media="print")
+    assert not page.locator(".letters").is_visible()
 
 
 @pytest.mark.parametrize("width", [1400, 390])

@@ -242,6 +242,20 @@ def add_about(
     page.find("article").h1.insert_after(BeautifulSoup(line, "html.parser"))
 
 
+def add_letters(page: BeautifulSoup) -> None:
+    """Above a glossary, links to the first term of each letter."""
+    for old in page.select(".letters"):
+        old.decompose()
+    for glossary in page.select("dl.glossary"):
+        firsts = {}
+        for term in glossary.find_all("dt", id=True):
+            letter = term.get_text()[0].upper()
+            firsts.setdefault(letter if letter.isalpha() else "0–9", term["id"])
+        links = "".join(f'<li><a href="#{at}">{letter}</a></li>' for letter, at in firsts.items())
+        drawn = f'<nav class="letters d-print-none" aria-label="Letters"><ul>{links}</ul></nav>'
+        glossary.insert_before(BeautifulSoup(drawn, "html.parser"))
+
+
 def finish(pages: dict[Path, BeautifulSoup], out: Path, source: Path) -> None:
     number_exercises(pages)
     articles = {path: page for path, page in pages.items() if page.find("article")}
@@ -253,6 +267,7 @@ def finish(pages: dict[Path, BeautifulSoup], out: Path, source: Path) -> None:
         add_cards(page, path, says)
         hang_lines(page)
         break_long_words(page)
+        add_letters(page)
         add_about(page, path, out, source, pages)
 
 

@@ -1,16 +1,22 @@
 """The book's sections as data for its search page: ``_static/search-sections.js``."""
 
+import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import reading
 from bs4 import BeautifulSoup, Tag
 from sphinx.application import Sphinx
 
 SCRIPTS = ("minisearch/index.js", "search-sections.js", "search.js")
 REPLACED = ("searchtools.js", "language_data.js", "searchindex.js")
 # Whoever searches for a thing wants the chapter that explains it before those that use it.
-WEIGHTS = {"notebooks/exercises/": 0.4, "book/": 0.7}
+WEIGHTS = {"notebooks/exercises/": 0.4, "book/index.html": 1.0, "book/": 0.7}
+EARLIER = 0.96  # what a section weighs beside the one before it
+# Fields of their own, from the innermost: answers, which must not be given away, and what is no
+# sentence.
+APART = {"folded": ".dropdown", "rest": ".cell, pre, table, svg, details"}
 
 
 def text_of(part: Tag) -> str:
@@ -26,29 +32,59 @@ def heading_of(part: Tag) -> Tag | None:
     return part.find(["h1", "h2", "h3", "h4"], recursive=False)
 
 
-def sections(page: BeautifulSoup, address: str) -> Iterator[dict[str, str | float]]:
-    """Each section of a page: what it is called, where it stands, and its own text."""
-    article = page.find("article")
-    title = article.h1 if article else None
-    if title is None:
-        return
-    weight = next((w for start, w in WEIGHTS.items() if address.startswith(start)), 1.0)
+def fields(parts: Iterable[Tag]) -> dict[str, str]:
+    """The text of the parts: what is prose ("text"), what is none ("rest"), folded answers."""
+    whole = BeautifulSoup("<div></div>", "html.parser").div
+    for part in parts:
+        whole.extend([copy.copy(part), " "])
+    found = {}
+    for name, selector in APART.items():
+        texts = []
+        while inner := whole.select_one(selector):
+            texts.append(text_of(inner))
+            inner.replace_with(" ")
+        found[name] = " ".join(texts)
+    return {"text": text_of(whole)} | {name: text for name, text in found.items() if text}
+
+
+def terms(glossary: Tag) -> Iterator[dict[str, str]]:
+    """Each term as a section of its own, with its definition as it is drawn."""
+    for term in glossary.find_all("dt", id=True):
+        says = term.find_next("dd")
+        drawn = {"definition": reading.without_links(says)}
+        yield {"heading": text_of(term), "id": term["id"]} | fields([says]) | drawn
+
+
+def own_sections(article: Tag) -> Iterator[dict[str, str]]:
+    """The sections of a page: what each is called, its id, and its own text in fields."""
     for section in article.find_all("section"):
         heading = heading_of(section)
         if heading is None:  # the inside of an exercise: part of the section around it
             continue
-        parts = section.find_all(recursive=False)
         own = [
             part
-            for part in parts
-            if not heading_of(part) and "about-page" not in part.get("class", [])
+            for part in section.find_all(recursive=False)
+            if part is not heading
+            and not heading_of(part)
+            and not {"about-page", "glossary", "letters"} & set(part.get("class", []))
         ]
-        yield {
-            "page": text_of(title),
-            "heading": "" if heading is title else text_of(heading),
-            "address": f"{address}#{section.get('id', '')}",
-            "text": " ".join(text_of(part) for part in own if part is not heading),
-            "weight": weight,
+        name = "" if heading is article.h1 else text_of(heading)
+        yield {"heading": name, "id": section.get("id", "")} | fields(own)
+        for glossary in section.find_all("dl", class_="glossary", recursive=False):
+            yield from terms(glossary)
+
+
+def sections(page: BeautifulSoup, address: str) -> Iterator[dict[str, str | float]]:
+    """What search knows of a page: its sections, with their addresses and weights."""
+    article = page.find("article")
+    if article is None or article.h1 is None:
+        return
+    weight = next((w for start, w in WEIGHTS.items() if address.startswith(start)), 1.0)
+    for count, section in enumerate(own_sections(article)):
+        yield section | {
+            "page": text_of(article.h1),
+            "address": f"{address}#{section.pop('id')}",
+            "weight": round(weight * EARLIER**count, 3),
         }
 
 
