@@ -109,7 +109,10 @@ def cut_font(source: Path, signs: Iterable[str], features: Iterable[str] = ()) -
 
 
 def signs_of_formulas(pages: Iterable[BeautifulSoup]) -> Iterator[str]:
-    """All that formulas are set with: a letter alone stands for the sloping one."""
+    """All that formulas are set with: a letter alone stands for the sloping one, and no page
+    writes out the sign of a root.
+    """
+    yield "√"
     for page in pages:
         for part in page.select("math :is(mi, mn, mo, mtext)"):
             text = part.get_text()
