@@ -121,10 +121,13 @@ def size_images(page: BeautifulSoup, path: Path) -> None:
 
 
 def move_pictures(page: BeautifulSoup, path: Path) -> None:
-    """Large pictures inside drawings become files of their own: the text doesn't wait for them."""
+    """Large pictures inside drawings become files of their own, and all that stand on cards of
+    the start page: the text doesn't wait for them.
+    """
     for image in page.select("svg image"):
         kind, _, data = image.get("xlink:href", "").partition(";base64,")
-        if kind != "data:image/png" or len(data) < LARGE:
+        small = len(data) < LARGE and not image.find_parent(class_="card-picture")
+        if kind != "data:image/png" or small:
             continue
         content = base64.b64decode(data)
         home = page.html["data-content_root"]
@@ -180,7 +183,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
             step(page, path)
     reading.finish(pages, out, Path(app.srcdir))
     sections.write(pages, out)
-    start.fill(pages, out)
+    move_pictures(*start.fill(pages, out))
     styles.merge(pages, out)
     website.complete(pages, out, app.config.html_baseurl)
     for path, page in pages.items():

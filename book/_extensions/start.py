@@ -35,8 +35,8 @@ def minutes(page: BeautifulSoup, chapter: Tag) -> Tag | None:
     return note
 
 
-def fill(pages: dict[Path, BeautifulSoup], out: Path) -> None:
-    """Put them into the cards of the start page, each of which links to its chapter."""
+def fill(pages: dict[Path, BeautifulSoup], out: Path) -> tuple[BeautifulSoup, Path]:
+    """Put them into the cards of the start page, each of which links to its chapter; gives it."""
     path = out / "book" / "index.html"
     page = pages[path]
     for old in page.select(".card-picture, .card-minutes"):
@@ -47,3 +47,4 @@ def fill(pages: dict[Path, BeautifulSoup], out: Path) -> None:
             card.insert(0, drawn)
         if stated := minutes(page, chapter):
             card.append(stated)
+    return page, path
