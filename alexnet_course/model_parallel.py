@@ -69,7 +69,7 @@ class Wire:
         """Let the gradients of ``parameters`` be the sums over all processes.
 
         Counted as what a ring sends, which is the least: each process passes on all but a share
-        twice, once to add up and once to tell (Patarasu & Yuan 2009).
+        twice, once to add up and once to tell (Patarasuk & Yuan 2009).
         """
         gradients = [p.grad for p in parameters if p.grad is not None]
         if not gradients:

@@ -1,14 +1,17 @@
 """Several processes train what one would: losses, weights, and bytes on the wire."""
 
+from collections import Counter
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from alexnet_course.architectures import ARCHITECTURES
-from alexnet_course.model_parallel import train_as
+from alexnet_course.communication import bytes_a_step
+from alexnet_course.model_parallel import SCHEMES, train_as
 from alexnet_course.network import build
-from alexnet_course.processes import run_in_processes
-from alexnet_course.wiring import with_towers
+from alexnet_course.processes import ProcessesFailed, run_in_processes
+from alexnet_course.wiring import meeting_everywhere, with_towers
 
 STEPS, BATCH = 20, 8
 WIDTHS = {"conv1": 8, "conv2": 16, "conv3": 24, "conv4": 24, "conv5": 16}
@@ -93,3 +96,37 @@ def test_shares_of_the_loss_add_up_in_data_parallel(trained):
     losses = [sum(shares) for shares in zip(*(losses for losses, _ in results), strict=True)]
     assert losses == pytest.approx(expected, rel=1e-12, abs=1e-12)
     assert trained["model parallel", True][1] != expected  # dropout drops
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_what_two_processes_send_is_what_the_table_predicts(trained, scheme):
+    """Counted from the tensors that are handed over, predicted from shapes alone."""
+    predicted = bytes_a_step(small(), scheme, 2, BATCH, value_bytes=8)
+    assert any(predicted.values())
+    for (name, _), (results, _) in trained.items():
+        if name == scheme:
+            for _, sent in results:
+                assert Counter(sent) == Counter({k: STEPS * n for k, n in predicted.items()})
+
+
+def test_four_processes_send_what_the_table_predicts_and_have_one_processs_losses():
+    """Four towers need groups of four; with full connection, any number of towers is the same."""
+    everywhere = meeting_everywhere(small(towers=4))
+    cut = {"model parallel": small(towers=4), "one weird trick": small(), "data parallel": small()}
+    runs = [*cut.items(), ("model parallel", everywhere)]
+    given = batches(steps=2)
+    asked = [(scheme, spec, given) for scheme, spec in runs]
+    results = run_in_processes(all_schemes, 4, asked, timeout=120)
+    for (scheme, spec), each in zip(runs, zip(*results, strict=True), strict=True):
+        predicted = bytes_a_step(spec, scheme, 4, BATCH, value_bytes=8)
+        for losses, sent in each:
+            assert Counter(sent) == Counter({k: 2 * n for k, n in predicted.items()})
+            if scheme != "data parallel":
+                assert losses == pytest.approx(alone(spec, given), rel=1e-12, abs=1e-12)
+
+
+def test_a_batch_that_cant_be_shared_is_said():
+    images, labels = batches(steps=1)[0]
+    odd = [(images[:7], labels[:7])]
+    with pytest.raises(ProcessesFailed, match=r"ValueError: 7 can't be shared equally by 2"):
+        run_in_processes(train_as, 2, "one weird trick", small(), odd, show=False)
