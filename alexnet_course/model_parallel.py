@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from alexnet_course.architectures import Architecture
 from alexnet_course.arithmetic import Step, trace
 from alexnet_course.config import look_up
-from alexnet_course.layers import Dropout
+from alexnet_course.layers import BatchNorm, Dropout
 from alexnet_course.network import Network, build, make_module
 from alexnet_course.optimisers import SGD, Optimiser
 from alexnet_course.processes import own_device
@@ -174,7 +174,11 @@ def one_weird_trick(whole: Network, wire: Wire) -> Part:
     all and reads its share of the batch. At the flatten the shares of the batch are put together,
     and from there on each process has its share of the units, for the whole batch: the simplest of
     that report's three schemes.
+
+    Raises :class:`~alexnet_course.layers.SpecError` for batch norm, and :class:`ValueError` for a
+    network without layers after a flatten.
     """
+    _refuse_batch_norm(whole)
     steps = [step for step in trace(whole.architecture) if "." not in step.name]
     after = past_flatten(whole.architecture)
     convs = whole[:after]
@@ -194,9 +198,22 @@ def one_weird_trick(whole: Network, wire: Wire) -> Part:
 def data_parallel(whole: Network, wire: Wire) -> Part:
     """The whole network in every process, for its share of the images.
 
-    Its losses are shares too: over all processes they add up to the batch's.
+    Its losses are shares too: over all processes they add up to the batch's. Each draws dropout's
+    masks for its own images.
+
+    Raises :class:`~alexnet_course.layers.SpecError` for batch norm.
     """
+    _refuse_batch_norm(whole)
     return Part(whole, wire, [*whole.parameters()], own_images=True, own_labels=True)
+
+
+def _refuse_batch_norm(whole: Network) -> None:
+    for _, layer in whole.architecture.named_layers():
+        if isinstance(layer, BatchNorm):
+            layer.fail(
+                "it would take mean and deviation of a share of the images, and not of the batch; "
+                "leave it out, or train model parallel"
+            )
 
 
 SCHEMES: dict[str, Callable[[Network, Wire], Part]] = {
@@ -221,18 +238,31 @@ def _own(step: Step, split: bool, whole: Network, wire: Wire) -> nn.Module:
     """A layer's share for this process, with its share of the weights."""
     layer, (channels, *sides) = step.layer, step.input_shape
     if layer.parts:
-        names = [inner.name for inner in layer.parts[wire.rank]]
-        branch = [(name, whole.get_submodule(f"{step.name}.{name}")) for name in names]
-        return nn.Sequential(OrderedDict(branch))
+        return _branch(step, whole, wire.rank)
     if isinstance(layer, Dropout):
         dropout = whole.get_submodule(step.name)
         return SharedDropout(dropout, wire) if split else dropout
     received = (channels // wire.workers if split else channels, *sides)
-    module = make_module(share(layer, wire.workers), received)
-    module.to(next(whole.parameters()))
+    module = make_module(share(layer, wire.workers), received).to(next(whole.parameters()))
     state = whole.get_submodule(step.name).state_dict()
-    module.load_state_dict({k: wire.share(v) if v.ndim else v for k, v in state.items()})
+    module.load_state_dict({name: _own_values(value, wire) for name, value in state.items()})
     return module
+
+
+def _branch(step: Step, whole: Network, rank: int) -> nn.Module:
+    layers = step.layer.parts[rank]
+    if any(isinstance(layer, Dropout) for layer in layers):
+        step.layer.fail("dropout inside a branch would drop the same units in each; leave it out")
+    named = [(layer.name, whole.get_submodule(f"{step.name}.{layer.name}")) for layer in layers]
+    return nn.Sequential(OrderedDict(named))
+
+
+def _own_values(values: Tensor, wire: Wire) -> Tensor:
+    """A share of weights, biases or running averages by outputs, which stand first.
+
+    Those of a locally connected layer stand behind row and column; a count has no share.
+    """
+    return wire.share(values, 2 if values.ndim == 6 else 0) if values.ndim else values
 
 
 def train(part: Part, batches: Iterable[Batch], optimiser: Optimiser = PAPERS) -> list[float]:
