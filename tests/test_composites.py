@@ -45,6 +45,7 @@ from alexnet_course.measures import dead_units, flat_outputs, masked_passes, res
 from alexnet_course.network import build, load_weights, make_module
 from alexnet_course.optimisers import SGD
 from alexnet_course.recipes import HE, FirstWeights
+from alexnet_course.wiring import tower_values
 from nested import DoNotFit, Nested, by_functions
 
 SMALL = Architecture(
@@ -316,16 +317,7 @@ def test_two_towers_are_the_papers_groups_in_outputs_and_gradients():
         grouped, towers = (a.replace(name, out_features=16) for a in (grouped, towers))
     whole, split = (build(a.with_classes(5), seed=0).double().eval() for a in (grouped, towers))
 
-    def fitting(name, values):
-        """Of the grouped network's ``values`` what belongs to a parameter of the towers."""
-        layer, side, what = re.fullmatch(
-            r"(?:towers\d\.)?(.*?)(?:_(left|right))?\.(.*)", name
-        ).groups()
-        whole = values[f"{layer}.{what}"]
-        return whole.chunk(2)[side == "right"] if side else whole
-
-    state = whole.state_dict()
-    split.load_state_dict({name: fitting(name, state) for name in split.state_dict()})
+    split.load_state_dict(tower_values(whole.state_dict(), split.state_dict()))
     images = [torch.rand(1, 3, 227, 227, dtype=torch.double).requires_grad_() for _ in range(2)]
     images[1].data.copy_(images[0].data)
     outputs = [network(image) for network, image in zip((whole, split), images)]
@@ -334,9 +326,8 @@ def test_two_towers_are_the_papers_groups_in_outputs_and_gradients():
         F.cross_entropy(y, torch.tensor([3])).backward()
     torch.testing.assert_close(images[0].grad, images[1].grad, rtol=1e-12, atol=1e-12)
     gradients = {name: p.grad for name, p in whole.named_parameters()}
-    for name, parameter in split.named_parameters():
-        expected = fitting(name, gradients)
-        torch.testing.assert_close(parameter.grad, expected, rtol=1e-12, atol=1e-12)
+    found = {name: p.grad for name, p in split.named_parameters()}
+    torch.testing.assert_close(found, tower_values(gradients, found), rtol=1e-12, atol=1e-12)
 
 
 def test_batch_norm_adds_its_epsilon_to_the_variance():
