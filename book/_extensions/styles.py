@@ -21,7 +21,8 @@ THEME = re.compile(r"""\[data-theme=["']?(light|dark)["']?\]""")
 ICONS = re.compile(r"font-family:\s*\W?(Font ?Awesome|Material)")
 ICON_FONT = "vendor/fontawesome/webfonts/fa-solid-900.*"  # newer themes have it as woff2 only
 LETTERS = ((0x41, 0x1D434, 26), (0x61, 0x1D44E, 26), (0x391, 0x1D6E2, 25), (0x3B1, 0x1D6FC, 25))
-# In the sheet itself: whatever came later would move lines, and a folder allows no early request.
+# In the sheet itself, and unpacked before text is laid out: lines would move if it came later.
+UNPACK = "document.fonts.load('1em \"STIX Two Math\"')"
 MATH_FONT = Path(__file__).resolve().parent.parent / "math" / "stix-two-math.woff"
 # Mathematical italic letters by plain ones, as browsers put them; h has a place of its own.
 SLOPING = {chr(at + i): chr(to + i) for at, to, n in LETTERS for i in range(n)} | {"h": "ℎ"}
@@ -151,5 +152,9 @@ def merge(pages: dict[Path, BeautifulSoup], out: Path) -> None:
         for link in found[1:]:
             link.decompose()
         home = "../" * (len(path.relative_to(out).parts) - 1)
+        if pages[path].select_one("article math") and not found[0].find_next(
+            "script", string=UNPACK
+        ):
+            found[0].insert_after(pages[path].new_tag("script", string=UNPACK))
         found[0]["href"] = f"{home}_static/{SHEET}?v={version}"
         found[0][MERGED] = " ".join(file.as_posix() for file in files)
