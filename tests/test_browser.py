@@ -249,7 +249,8 @@ FOCUSED = """() => {
   if (!focused || focused === document.body) return null;
   const boxes = [...focused.getClientRects()];
   const shown = boxes.some((box) => [0.5, 0.1, 0.9].some((part) => {
-    const at = document.elementFromPoint(box.x + box.width * part, box.y + box.height / 2);
+    const [top, bottom] = [Math.max(box.top, 0), Math.min(box.bottom, innerHeight)];
+    const at = document.elementFromPoint(box.x + box.width * part, (top + bottom) / 2);
     return at && (focused.contains(at) || at.contains(focused));
   }));
   const look = getComputedStyle(focused);
