@@ -127,6 +127,18 @@ def test_images_are_described(site):
     assert site.complaints(lambda page, path: without_alt(page)) == {}
 
 
+def test_images_have_their_size_before_they_are_loaded(site):
+    def unsized(page, path):
+        images = page.find_all("img")
+        return [
+            image["src"] for image in images if not (image.get("width") and image.get("height"))
+        ]
+
+    assert site.complaints(unsized) == {}
+    logo = site.pages[site.folder / "book" / "glossary.html"].select_one("img.logo__image")
+    assert (logo["width"], logo["height"]) == ("180", "104")
+
+
 def test_no_markup_is_left_over(site):
     assert site.complaints(lambda page, path: leftovers(page)) == {}
 

@@ -107,17 +107,24 @@ def mend_tables(page: BeautifulSoup, path: Path) -> None:
         table.wrap(holder)
 
 
+def size_of(file: Path) -> tuple[float, float]:
+    """Width and height of a picture as it is shown, in CSS pixels."""
+    if file.suffix == ".svg":
+        drawn = BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser").svg
+        width, height = drawn["viewbox"].split()[2:]
+        return float(width), float(height)
+    with Image.open(file) as picture:
+        scale = 96 / picture.info.get("dpi", (96, 96))[0]
+        return picture.width * scale, picture.height * scale
+
+
 def size_images(page: BeautifulSoup, path: Path) -> None:
-    """Width and height, so that the text below a picture never jumps."""
+    """Width and height, so that what stands by a picture never jumps."""
     for image in page.find_all("img", src=True):
         file = path.parent / image["src"]
-        if image.has_attr("width") or file.suffix != ".png" or not file.is_file():
-            continue
-        with Image.open(file) as picture:
-            width, height = picture.size
-            scale = 96 / picture.info.get("dpi", (96, 96))[0]
-        image["width"], image["height"] = round(width * scale), round(height * scale)
-        image["decoding"] = "async"
+        if not image.has_attr("width") and file.suffix in (".png", ".svg") and file.is_file():
+            image["width"], image["height"] = map(round, size_of(file))
+            image["decoding"] = "async"
 
 
 def move_pictures(page: BeautifulSoup, path: Path) -> None:
