@@ -34,6 +34,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 import pandas as pd
 import torch
@@ -51,6 +52,15 @@ from alexnet_course.team import ALONE, FROM_LEADER, Team
 from alexnet_course.training import best_device, fit, weights_digest
 from alexnet_course.tutorials import TUTORIALS
 
+AGENT = """\
+import sys
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.run import main
+try:
+    main()
+except ChildFailedError:  # the workers have said why
+    sys.exit(1)
+"""
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -126,7 +136,14 @@ def connected(seconds: float = 600, device: str | None = None) -> Iterator[tuple
     if where.device.type == "cuda":
         torch.cuda.set_device(where.device)
     try:
-        torch.distributed.init_process_group(where.backend, timeout=timedelta(seconds=seconds))
+        store = _own_store(team, found, seconds) if _has_agent_store() else None
+        torch.distributed.init_process_group(
+            where.backend,
+            store=store,
+            rank=team.rank,
+            world_size=team.size,
+            timeout=timedelta(seconds=seconds),
+        )
         torch.distributed.barrier()
     except RuntimeError as error:
         raise ConnectionError(
@@ -138,6 +155,36 @@ def connected(seconds: float = 600, device: str | None = None) -> Iterator[tuple
         yield team, where
     finally:
         torch.distributed.destroy_process_group()
+
+
+def _has_agent_store() -> bool:
+    return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+
+
+def _own_store(team: Team, found: Mapping[str, str], seconds: float) -> torch.distributed.Store:
+    """A part of the agent's store for these workers alone.
+
+    The store outlives workers that were killed, and their successors would read where those had
+    been (pytorch/pytorch#135712). So each worker calls with a word of its own, and the leader
+    answers each word with the name of the part, until all have said that they know it.
+    """
+    port, wait = int(found["MASTER_PORT"]), timedelta(seconds=seconds)
+    store = torch.distributed.TCPStore(found["MASTER_ADDR"], port, is_master=False, timeout=wait)
+    word = uuid4().hex
+    if not team.leads:
+        store.set(f"call/{team.rank}", word)
+        word = store.get(f"answer/{word}").decode()
+        store.set(f"{word}/knows/{team.rank}", "")
+        return torch.distributed.PrefixStore(word, store)
+    waiting, deadline = set(range(1, team.size)), time.monotonic() + seconds
+    while waiting:
+        for rank in (rank for rank in waiting if store.check([f"call/{rank}"])):
+            store.set(f"answer/{store.get(f'call/{rank}').decode()}", word)
+        waiting = {rank for rank in waiting if not store.check([f"{word}/knows/{rank}"])}
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"no call from workers {waiting}")
+        time.sleep(0.02)
+    return torch.distributed.PrefixStore(word, store)
 
 
 def _settings(variables: Mapping[str, str]) -> str:
@@ -251,6 +298,17 @@ def _is_to_tell(rank: int, error: BaseException) -> bool:
     return rank == 0 or (own and not known)
 
 
+def _told(error: BaseException, rank: int) -> str:
+    """What went wrong, and where it did so on one worker alone."""
+    text = sentence(error)
+    if isinstance(error, RuntimeError) and ("gloo" in text.lower() or "NCCL" in text):
+        text = (
+            f"another worker has ended, or did not answer in time ({text}). torchrun's "
+            "--max-restarts starts all anew, and --checkpoint lets them go on"
+        )
+    return text if rank == 0 else f"worker {rank}: {text}"
+
+
 def _end_with_agent() -> None:
     """A torchrun that was killed can't end its workers, and they would go on unseen."""
     agent = os.getppid()
@@ -271,7 +329,7 @@ def main(arguments: list[str] | None = None) -> int:
             train(options, team, where)
     except EXPECTED as error:
         if _is_to_tell(rank, error):
-            print(f"error: worker {rank}: {sentence(error)}\n", end="", file=sys.stderr, flush=True)
+            print(f"error: {_told(error, rank)}\n", end="", file=sys.stderr, flush=True)
         return 2
     return 0
 
@@ -291,7 +349,7 @@ def launch(
     """
     with TemporaryDirectory() as folder:
         history = Path(folder) / "history.csv"
-        command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        command = [sys.executable, "-c", AGENT, "--standalone"]
         command += [f"--nproc-per-node={workers}", f"--max-restarts={restarts}", "-m", module]
         show([*command, *arguments, "--out", str(history)], seconds, workers)
         return pd.read_csv(history, float_precision="round_trip")

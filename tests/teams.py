@@ -13,6 +13,7 @@ from torch import nn
 from torch.multiprocessing import start_processes
 
 from alexnet_course.architectures import Architecture
+from alexnet_course.checkpoints import CheckpointError
 from alexnet_course.data.augmentation import Colour, Flip, Shift
 from alexnet_course.data.preparation import MinusOneToOne, Preparing
 from alexnet_course.layers import BatchNorm, Conv, Dropout, Flatten, Linear, Pool, ReLU
@@ -118,8 +119,24 @@ def a_run(team, architecture, folder):
     }
 
 
+def what_goes_wrong(team, folder):
+    """The kinds of errors that each process gets where the leader alone had them."""
+    (Path(folder) / "file").touch()
+    kinds = []
+    for attempt in (
+        lambda: team.from_leader(lambda: 1 / 0),
+        lambda: a_run(team, TINY, Path(folder) / "file"),
+    ):
+        try:
+            attempt()
+        except (ArithmeticError, CheckpointError) as error:
+            kinds.append(type(error).__name__)
+    return kinds
+
+
 def observe(team, folder):
     return {
+        "wrong": what_goes_wrong(team, folder),
         "even": steps_in_double(team, 213, 128),  # 639 images: 4 × 128 + 127
         "uneven": steps_in_double(team, 11, 8),  # 33 images: 4 × 8 + 1
         "shown": what_it_is_shown(team),

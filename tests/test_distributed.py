@@ -1,10 +1,29 @@
 """Several processes train as one would; what can go wrong with them ends, in a sentence."""
 
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 import torch
 
 import teams
+from alexnet_course import distributed
+from alexnet_course.data import export_folders
+from alexnet_course.distributed import connected, launch, named_recipe, named_recipes, place, show
+from alexnet_course.network import build
+from alexnet_course.optimisers import SGD, Muon
+from alexnet_course.recipes import TRAINED_WELL
 from alexnet_course.team import ALONE, Team
+from alexnet_course.training import Trainer
+from built import ROOT
+from conftest import make_data
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 
@@ -95,3 +114,186 @@ def test_all_workers_end_with_the_same_history_network_and_statistics(team, run)
 
 def test_only_the_leader_writes_the_checkpoint(team):
     assert [worker["plain run"]["written"] for worker in team] == [True] + [False] * (len(team) - 1)
+
+
+def test_an_error_of_the_leader_is_an_error_of_all(team):
+    for worker in team:
+        assert worker["wrong"] == ["ZeroDivisionError", "CheckpointError"]
+
+
+# What can't be trained together
+
+
+def trainer(network, recipe, size):
+    return Trainer(
+        network, make_data().train, recipe, 0, torch.device("cpu"), "float32", Team(0, size)
+    )
+
+
+def test_more_workers_than_images_in_a_batch_are_refused(tiny, short):
+    with pytest.raises(ValueError, match="takes 8 images at a time, too few for 9 workers"):
+        trainer(build(tiny), short, 9)
+    with pytest.raises(ValueError, match="takes 30 images at a time, too few for 31 workers"):
+        trainer(build(tiny), replace(short, batch_size=64), 31)
+
+
+def test_an_optimiser_that_does_not_wait_for_the_mean_is_refused(tiny, short):
+    with pytest.raises(ValueError, match="Muon takes each gradient before"):
+        trainer(build(tiny), replace(short, optimiser=Muon(0.02, SGD(0.02))), 2)
+
+
+# Names, places, connections
+
+
+def test_recipes_have_names():
+    assert named_recipe("trained-well", "two-conv") == TRAINED_WELL["two-conv"]
+    assert named_recipe("trained-well/two-conv", "four-conv") == TRAINED_WELL["two-conv"]
+    assert all(named_recipe(name, "four-conv") == r for name, r in named_recipes().items())
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("two-con everything", r"no network 'two-con'; .*\. The nearest is two-conv$"),
+        ("two-conv everythin", r"no recipe 'everythin'; .*\. The nearest is everything$"),
+        ("two-conv everything --epochs 0", "epochs"),
+    ],
+)
+def test_what_is_unknown_is_told_by_the_leader_alone(capsys, monkeypatch, line, words):
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        assert distributed.main(line.split()) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert re.match(f"error: .*{words}", told)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def test_a_missing_worker_is_an_error_that_names_what_was_read(monkeypatch):
+    port = str(free_port())
+    values = ("0", "2", "0", "127.0.0.1", port)
+    for name, value in zip(distributed.VARIABLES, values, strict=True):
+        monkeypatch.setenv(name, value)
+    words = f"did not find all 2 workers within 1 s, with RANK=0, .*MASTER_PORT={port}; see that"
+    with pytest.raises(ConnectionError, match=words), connected(1, "cpu"):
+        pass
+    monkeypatch.delenv("MASTER_ADDR")
+    with pytest.raises(ValueError, match=r"RANK=0, .* is there and MASTER_ADDR is not"):
+        connected(1).__enter__()
+
+
+def test_a_process_alone_is_a_team_of_one(monkeypatch):
+    for name in distributed.VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with connected(1, "cpu") as (team, where):
+        assert team == ALONE
+        assert where.device.type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "workers", "expected"),
+    [
+        (None, 0, 2, ("cpu", "gloo")),
+        (None, 2, 2, ("cuda:1", "nccl")),
+        (None, 1, 2, ("cpu", "gloo")),
+        ("cpu", 2, 2, ("cpu", "gloo")),
+    ],
+)
+def test_each_worker_has_a_gpu_or_all_have_the_cpu(monkeypatch, device, gpus, workers, expected):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    where = place(device, 1, workers)
+    assert (str(where.device), where.backend) == expected
+    assert bool(where.remark) == (device is None and 0 < gpus < workers)
+
+
+def test_too_few_gpus_are_told_where_they_are_asked_for(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ValueError, match="2 workers want a GPU each, and this machine has 1"):
+        place("cuda", 0, 2)
+
+
+# The command
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    """What the command is given, to train on class folders; tests' modules can be run by it."""
+    path = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    export_folders(make_data(), tmp_path / "images")
+    options = {"data": tmp_path / "images", "epochs": 3, "batch-size": 8, "precision": "float32"}
+    words = [f"--{name}={value}" for name, value in options.items()]
+    return ["four-conv", "everything", "--device=cpu", *words]
+
+
+def by_two_agents(settings, out):
+    """The history of a run of two workers with an agent each, as on two machines."""
+    command = [sys.executable, "-c", distributed.AGENT, "--nnodes=2", "--nproc-per-node=1"]
+    command += ["--rdzv-backend=c10d", f"--rdzv-endpoint=localhost:{free_port()}"]
+    command += ["-m", "alexnet_course.distributed", *settings, f"--out={out}"]
+    agents = [subprocess.Popen(command) for _ in range(2)]
+    try:
+        assert [agent.wait(100) for agent in agents] == [0, 0]
+    finally:
+        for agent in agents:
+            distributed._end(agent)
+    return pd.read_csv(out, float_precision="round_trip")
+
+
+def test_a_killed_worker_costs_no_history(settings, tmp_path, monkeypatch, capsys):
+    """One agent starts its two workers again, after one was killed; without that, and with an
+    agent for each, the history is the same, digit for digit.
+    """
+    monkeypatch.setenv("DIES_ONCE", str(tmp_path / "has died"))
+    settings_kept = [*settings, f"--checkpoint={tmp_path / 'run.pt'}"]
+    broken = launch(*settings_kept, module="dies_once", restarts=1, seconds=100)
+    assert (tmp_path / "has died").exists()
+    said = capsys.readouterr().out
+    digests = re.findall(r"^worker ([01]): epoch (\d) of 3: .* weights (\w{8});", said, re.M)
+    assert sorted((epoch, rank) for rank, epoch, _ in digests) == [
+        (epoch, rank) for epoch in "123" for rank in "01"
+    ]
+    assert len({weights for _, _, weights in digests}) == 3  # an epoch, for both workers
+    whole = by_two_agents(settings, tmp_path / "whole.csv")
+    assert len(whole) == 3
+    pd.testing.assert_frame_equal(
+        broken.drop(columns="seconds"), whole.drop(columns="seconds"), check_exact=True
+    )
+
+
+# From a notebook
+
+
+def test_when_it_is_interrupted_no_worker_runs_on(settings, monkeypatch):
+    found = []
+
+    def interrupt(line, **_):
+        found.extend(map(int, re.findall(r"has pid (\d+)", line)))
+        if len(found) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(distributed, "print", interrupt, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        launch(module="waits", seconds=100)
+    for pid in found:
+        with suppress(ProcessLookupError):
+            for _ in range(100):
+                os.kill(pid, 0)
+                time.sleep(0.05)
+            pytest.fail(f"{pid} runs on")
+
+
+def test_what_takes_too_long_is_stopped(capsys):
+    sleeping = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(99)"]
+    with pytest.raises(TimeoutError, match="had not ended after 2 s and were stopped"):
+        show(sleeping, 2)
+    assert capsys.readouterr().out == "here\n"
+
+
+def test_a_failure_is_an_error_here_too():
+    with pytest.raises(RuntimeError, match="with exit status 3"):
+        show([sys.executable, "-c", "raise SystemExit(3)"], 50)
