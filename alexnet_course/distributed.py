@@ -46,12 +46,15 @@ from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.checkpoints import CheckpointError, require_writable, write_atomically
 from alexnet_course.config import look_up
 from alexnet_course.data import DataError, ImageData, cifar10, image_folder
+from alexnet_course.data.preparation import CentreCrop, Preparation
+from alexnet_course.measures import top_errors
 from alexnet_course.network import build
 from alexnet_course.recipes import CONV_LOCAL, EVERYTHING, PAPER, SHORTEST, TRAINED_WELL, Recipe
 from alexnet_course.team import ALONE, FROM_LEADER, Team
 from alexnet_course.training import best_device, fit, weights_digest
 from alexnet_course.tutorials import TUTORIALS
 
+LONGEST_READING = 24  # hours: all images of a set too big for memory are decoded at first
 AGENT = """\
 import sys
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -241,7 +244,8 @@ def train(options: argparse.Namespace, team: Team, where: Place) -> pd.DataFrame
     """What the command does on one worker; gives the history."""
     architecture, recipe = _chosen(options)
     side = 256 if recipe.name == PAPER.name else architecture.input_shape[1]
-    data = team.from_leader(lambda: _images(options, side, recipe.schedule.by_validation))
+    by_validation = recipe.schedule.by_validation
+    data = team.from_leader(lambda: _images(options, side, by_validation), hours=LONGEST_READING)
     if options.out:
         team.from_leader(lambda: require_writable(options.out.parent))
     network = build(
@@ -261,6 +265,13 @@ def train(options: argparse.Namespace, team: Team, where: Place) -> pd.DataFrame
         team=team,
         each_epoch=_reporter(say, network, data, recipe.epochs),
     )
+    if any(isinstance(part, CentreCrop) for part in recipe.preparation):
+        own = data.held_out[team.share(0, len(data.held_out))].to(where.device)
+        preparation = Preparation(recipe.preparation, data.train.sample_images(), where.device)
+        errors = top_errors(network, own, preparation)
+        errors = dict(zip(errors, team.means((*errors.values(),), len(own), where.device)))
+        if team.leads:
+            say("errors: " + ", ".join(f"{name} {error:.2f} %" for name, error in errors.items()))
     if options.out and team.leads:
         text = history.frame.to_csv(index=False, lineterminator="\n").encode()
         write_atomically(options.out, lambda file: file.write(text))
@@ -352,7 +363,12 @@ def launch(
         command = [sys.executable, "-c", AGENT, "--standalone"]
         command += [f"--nproc-per-node={workers}", f"--max-restarts={restarts}", "-m", module]
         show([*command, *arguments, "--out", str(history)], seconds, workers)
-        return pd.read_csv(history, float_precision="round_trip")
+        return read_history(history)
+
+
+def read_history(path: Path | str) -> pd.DataFrame:
+    """What ``--out`` wrote, digit for digit."""
+    return pd.read_csv(path, dtype=str).astype(float).astype({"epoch": int})
 
 
 def show(command: list[str], seconds: float, workers: int = 1) -> None:
@@ -370,7 +386,12 @@ def show(command: list[str], seconds: float, workers: int = 1) -> None:
         env={"OMP_NUM_THREADS": threads, **os.environ, "TQDM_DISABLE": "1"},
     ) as process:
         late = threading.Event()
-        clock = threading.Timer(seconds, lambda: (late.set(), process.terminate()))
+
+        def stop() -> None:
+            late.set()
+            process.terminate()
+
+        clock = threading.Timer(seconds, stop)
         clock.start()
         try:
             for line in process.stdout or ():

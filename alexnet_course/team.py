@@ -7,7 +7,8 @@ to nobody.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch.distributed
 from torch import Tensor, nn
@@ -59,17 +60,24 @@ class Team:
         *totals, weights = self.total(sums).tolist()
         return tuple(total / weights for total in totals)
 
-    def from_leader(self, make: Callable[[], Made]) -> Made:
-        """What ``make()`` gives on the leader, on all; an error there is raised on all."""
+    def from_leader(self, make: Callable[[], Made], hours: float | None = None) -> Made:
+        """What ``make()`` gives on the leader, on all; an error there is raised on all.
+
+        The others wait for so many ``hours``, else as long as they were told when they met.
+        """
         if self.size == 1:
             return make()
+        wait = None if hours is None else timedelta(hours=hours)
+        group: Any = torch.distributed.new_group(timeout=wait) if wait else None
         box: list = [None, None]
         if self.leads:
             try:
                 box[0] = make()
             except Exception as error:
                 box[1] = error
-        torch.distributed.broadcast_object_list(box)
+        torch.distributed.broadcast_object_list(box, group=group)
+        if group:
+            torch.distributed.destroy_process_group(group)
         if box[1] is not None:
             box[1].add_note(FROM_LEADER)
             raise box[1]

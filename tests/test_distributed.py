@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -9,14 +10,25 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 import teams
 from alexnet_course import distributed
-from alexnet_course.data import export_folders
-from alexnet_course.distributed import connected, launch, named_recipe, named_recipes, place, show
+from alexnet_course.architectures import ARCHITECTURES
+from alexnet_course.data import DataError, export_folders, image_folder
+from alexnet_course.distributed import (
+    connected,
+    launch,
+    named_recipe,
+    named_recipes,
+    place,
+    read_history,
+    show,
+)
 from alexnet_course.network import build
 from alexnet_course.optimisers import SGD, Muon
 from alexnet_course.recipes import TRAINED_WELL
@@ -241,7 +253,7 @@ def by_two_agents(settings, out):
     finally:
         for agent in agents:
             distributed._end(agent)
-    return pd.read_csv(out, float_precision="round_trip")
+    return read_history(out)
 
 
 def test_a_killed_worker_costs_no_history(settings, tmp_path, monkeypatch, capsys):
@@ -263,6 +275,89 @@ def test_a_killed_worker_costs_no_history(settings, tmp_path, monkeypatch, capsy
     pd.testing.assert_frame_equal(
         broken.drop(columns="seconds"), whole.drop(columns="seconds"), check_exact=True
     )
+
+
+# Folders like ImageNet's, by the paper's recipe
+
+
+@pytest.fixture
+def imagenet(tmp_path, monkeypatch):
+    """A command on a folder with three of ImageNet's classes, for a very narrow AlexNet."""
+    network = ARCHITECTURES["alexnet-2012"]
+    for name in ("conv1", "conv2", "conv3", "conv4", "conv5"):
+        network = network.replace(name, out_channels=4)
+    for name in ("fc6", "fc7"):
+        network = network.replace(name, out_features=8)
+    monkeypatch.setitem(ARCHITECTURES, "narrow", network)
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 4), ("val", 2)):
+        for name in ("n01440764", "n01443537", "n02007558"):
+            folder = tmp_path / "ilsvrc" / part / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 256, (30 + number, 40, 3), dtype=np.uint8)
+                picture = Image.fromarray(pixels).resize((300, 240))
+                picture.save(folder / f"{name}_{number}.JPEG")
+    return [
+        *("narrow", "paper", f"--data={tmp_path / 'ilsvrc'}", "--epochs=2", "--batch-size=5"),
+        *("--device=cpu", "--precision=float32", f"--checkpoint={tmp_path / 'run.pt'}"),
+        f"--out={tmp_path / 'history.csv'}",
+    ]
+
+
+def test_the_papers_recipe_on_class_folders(imagenet, tmp_path, capsys):
+    assert distributed.main(imagenet) == 0
+    first, said = read_history(tmp_path / "history.csv"), capsys.readouterr().out
+    assert "validation_loss" in first and len(first) == 2
+    assert re.search(r"cropped to 256 × 256 pixels", said)
+    assert re.search(
+        r"^errors: top-1, centre \d+\.\d\d %, top-5, centre 0\.00 %, top-1, ten", said, re.M
+    )
+    assert distributed.main(imagenet) == 0  # everything is there already
+    assert "epoch" not in capsys.readouterr().out
+    pd.testing.assert_frame_equal(read_history(tmp_path / "history.csv"), first)
+
+
+def lose_a_class(root):
+    shutil.rmtree(root / "val" / "n01443537")
+
+
+def empty_validation(root):
+    shutil.rmtree(root / "val")
+    (root / "val").mkdir()
+
+
+def damage_three(root):
+    for path in sorted((root / "train").glob("*/*_1.JPEG")):
+        path.write_bytes(path.read_bytes()[:200])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lose_a_class, "val has other classes than .*train: missing class folders: n01443537"),
+        (empty_validation, "val: there is no class folder"),
+        (
+            damage_three,
+            r"3 images can't be used: .*n01440764_1\.JPEG can't .*n02007558_1\.JPEG can't",
+        ),
+    ],
+)
+def test_faults_of_class_folders_are_one_sentence_before_training(
+    imagenet, tmp_path, capsys, spoil, words
+):
+    spoil(tmp_path / "ilsvrc")
+    assert distributed.main(imagenet) == 2
+    out, err = capsys.readouterr()
+    assert re.match(f"error: .*{words}", err.splitlines()[-1].split("\r")[-1])
+    assert err.count("error:") == 1
+    assert out == "" and not (tmp_path / "run.pt").exists()
+
+
+def test_damaged_images_of_a_set_too_big_for_memory_are_counted_too(imagenet, tmp_path):
+    damage_three(tmp_path / "ilsvrc")
+    with pytest.raises(DataError, match=r"^3 images can't be used: "):
+        image_folder(tmp_path / "ilsvrc", memory=0)
 
 
 # From a notebook
