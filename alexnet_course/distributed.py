@@ -48,7 +48,7 @@ from alexnet_course.config import look_up
 from alexnet_course.data import DataError, ImageData, cifar10, image_folder
 from alexnet_course.data.preparation import CentreCrop, Preparation
 from alexnet_course.measures import top_errors
-from alexnet_course.network import build
+from alexnet_course.network import Network, build
 from alexnet_course.recipes import CONV_LOCAL, EVERYTHING, PAPER, SHORTEST, TRAINED_WELL, Recipe
 from alexnet_course.team import ALONE, FROM_LEADER, Team
 from alexnet_course.training import best_device, fit, weights_digest
@@ -204,7 +204,12 @@ def parser() -> argparse.ArgumentParser:
         "recipe", metavar="RECIPE", help=", ".join(named_recipes()) + "; short for NETWORK's own"
     )
     top.add_argument("--data", metavar="DIR", help="class folders (default: CIFAR-10)")
-    top.add_argument("--size", type=int, metavar="PIXELS", help="to which --data is brought")
+    top.add_argument(
+        "--size",
+        type=int,
+        metavar="PIXELS",
+        help="of the sides of --data's images (of the network's input; by recipe 'paper' 256)",
+    )
     top.add_argument("--sample", type=int, metavar="N", help="only N images of each class and part")
     top.add_argument("--epochs", type=int, metavar="N", help="(the recipe's)")
     top.add_argument("--batch-size", type=int, metavar="N", help="of all workers together")
@@ -266,16 +271,23 @@ def train(options: argparse.Namespace, team: Team, where: Place) -> pd.DataFrame
         each_epoch=_reporter(say, network, data, recipe.epochs),
     )
     if any(isinstance(part, CentreCrop) for part in recipe.preparation):
-        own = data.held_out[team.share(0, len(data.held_out))].to(where.device)
         preparation = Preparation(recipe.preparation, data.train.sample_images(), where.device)
-        errors = top_errors(network, own, preparation)
-        errors = dict(zip(errors, team.means((*errors.values(),), len(own), where.device)))
+        errors = _errors(network, data, preparation, team)
         if team.leads:
             say("errors: " + ", ".join(f"{name} {error:.2f} %" for name, error in errors.items()))
     if options.out and team.leads:
         text = history.frame.to_csv(index=False, lineterminator="\n").encode()
         write_atomically(options.out, lambda file: file.write(text))
     return history.frame
+
+
+def _errors(
+    network: Network, data: ImageData, preparation: Preparation, team: Team
+) -> dict[str, float]:
+    """:func:`~alexnet_course.measures.top_errors` over all held-out images, which a team shares."""
+    own = data.held_out[team.share(0, len(data.held_out))].to(preparation.device)
+    errors = top_errors(network, own, preparation)
+    return dict(zip(errors, team.means((*errors.values(),), len(own), preparation.device)))
 
 
 def _speaker(team: Team) -> Callable[[str], None]:
