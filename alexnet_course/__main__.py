@@ -183,7 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout = None  # or Python would try to write the rest as it ends
         return 0
     except EXPECTED as error:
-        print(f"error: {_sentence(error)}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on", file=sys.stderr)
@@ -191,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
     """What went wrong, on one line, with the name of the file if it is about one."""
     if isinstance(error, KeyError) and error.args:
         text = str(error.args[0])

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from difflib import get_close_matches
 from numbers import Number
 from typing import Any
 
@@ -41,9 +42,13 @@ def digest(value: Any) -> str:
 
 
 def look_up(table: Mapping[str, Any], name: str, kind: str) -> Any:
-    """``table[name]``; a :class:`KeyError` that lists what there is where that is missing."""
+    """``table[name]``; a :class:`KeyError` that lists what there is, and what is nearest, where
+    that is missing.
+    """
     if not isinstance(name, str) or name not in table:
-        raise KeyError(f"there is no {kind} {name!r}; choose one of {', '.join(table)}")
+        near = get_close_matches(str(name), table, 1)
+        hint = f". The nearest is {near[0]}" if near else ""
+        raise KeyError(f"there is no {kind} {name!r}; choose one of {', '.join(table)}{hint}")
     return table[name]
 
 

@@ -130,19 +130,45 @@ def ten_crops(
     network: nn.Sequential, split: Labelled, preparation: Preparation
 ) -> dict[str, float]:
     """Accuracy, in per cent, of one crop and of the mean of the softmax over ten (paper §4.1)."""
+    right = {"centre": 0.0, "ten": 0.0}
+    for labels, guesses in _crop_guesses(network, split, preparation):
+        for name, guess in guesses.items():
+            right[name] += (guess.argmax(1) == labels).sum().item()
+    return {name: 100 * count / len(split) for name, count in right.items()}
+
+
+@torch.no_grad()
+def top_errors(
+    network: nn.Sequential, split: Labelled, preparation: Preparation
+) -> dict[str, float]:
+    """The share of images, in per cent, whose class is not the likeliest (``top-1``), and is not
+    among the five likeliest (``top-5``), by the centre crop and by ten crops (paper §6).
+    """
+    wrong: dict[str, float] = {}
+    for labels, guesses in _crop_guesses(network, split, preparation):
+        for name, guess in guesses.items():
+            likeliest = guess.topk(min(5, guess.shape[1])).indices == labels[:, None]
+            for top in (1, 5):
+                key = f"top-{top}, {name}"
+                missed = len(labels) - likeliest[:, :top].sum().item()
+                wrong[key] = wrong.get(key, 0) + missed
+    return {name: 100 * count / len(split) for name, count in wrong.items()}
+
+
+def _crop_guesses(
+    network: nn.Sequential, split: Labelled, preparation: Preparation
+) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+    """Labels, and what the network makes of the centre and of the mean over ten crops."""
     from torchvision.transforms.v2.functional import ten_crop  # takes seconds to import
 
     crops = [part for part in preparation.parts if isinstance(part, CentreCrop)]
     if not crops:
         raise ValueError("ten crops need a preparation that crops, such as CentreCrop(28)")
     network.eval()
-    right = {"centre": 0.0, "ten": 0.0}
     for images, labels in _batches(split, preparation.device):
         parts = ten_crop(images, [crops[0].side] * 2)
         ten = torch.stack([network(preparation(part)).softmax(1) for part in parts]).mean(0)
-        for name, guess in (("centre", network(preparation(images))), ("ten", ten)):
-            right[name] += (guess.argmax(1) == labels).sum().item()
-    return {name: 100 * count / len(split) for name, count in right.items()}
+        yield labels, {"centre": network(preparation(images)), "ten": ten}
 
 
 @torch.no_grad()

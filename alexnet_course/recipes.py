@@ -20,7 +20,7 @@ from alexnet_course.data.preparation import (
 )
 from alexnet_course.fields import Count, NotNegative, Share, Spec, brief, settle, shown
 from alexnet_course.optimisers import SGD, Adam, Optimiser
-from alexnet_course.schedules import Constant, OneCycle, Schedule
+from alexnet_course.schedules import Constant, OneCycle, Plateau, Schedule
 
 Deviation = NotNegative | Literal["he"]
 
@@ -140,6 +140,22 @@ TRAINED_WELL["image-folder"] = Recipe(
     augmentation=(Flip(), Shift(4)),
     first_weights=HE,
     source="the course: Adam, its rate and He's first weights chosen on validation images",
+)
+
+# Where the paper's images are of 256 pixels, and its networks take pieces of 227.
+PAPER = Recipe(
+    "paper",
+    epochs=90,
+    batch_size=128,
+    optimiser=SGD(0.01, momentum=0.9, weight_decay=5e-4),
+    schedule=Plateau(),
+    preparation=(CentreCrop(227), Centred()),
+    augmentation=(Flip(), Crop(227), Colour(0.1)),
+    first_weights=PAPER_WEIGHTS,
+    source=(
+        "paper §2, §4.1, §5; the course: how many epochs without a gain end a rate, and each "
+        "channel's mean for each pixel's"
+    ),
 )
 
 # The study of the ingredients, on four-conv: what the paper has, but for its first weights.

@@ -3,6 +3,9 @@
 The images stand on the device once, as uint8; each batch is augmented and scaled whole. Every
 random draw of an epoch follows from the seed and the epoch's number alone, so a run that was
 stopped goes on, from its last finished epoch, exactly as if it had never been.
+
+A :class:`~alexnet_course.team.Team` of processes trains one network as one process would, each on
+its share of every batch: order and augmentation are drawn for the whole epoch by all of them.
 """
 
 import copy
@@ -11,7 +14,7 @@ import math
 import operator
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,10 +34,13 @@ from alexnet_course.data.augmentation import Augmenter
 from alexnet_course.data.images import ImageData, Labelled
 from alexnet_course.data.preparation import Preparation
 from alexnet_course.identity import structure
+from alexnet_course.optimisers import Muon
 from alexnet_course.recipes import Recipe
+from alexnet_course.team import ALONE, Team
 
 EVALUATION_BATCH = 500
 PRINTED_STEP = 100
+SEEDS_APART = 10_007  # of two processes' dropout: of one epoch's from the next it is 1
 
 
 class TrainingDiverged(ArithmeticError):
@@ -154,11 +160,16 @@ def evaluate(
     right = torch.zeros((), device=device, dtype=torch.int64)
     for images, labels in split.batches(torch.arange(len(split)), batch_size, device):
         with _autocast(device, precision):
-            logits = network(preparation(images)).float()
+            logits = _wide(network(preparation(images)))
         loss += F.cross_entropy(logits, labels, reduction="sum")
         right += (logits.argmax(1) == labels).sum()
     network.train(was_training)
     return loss.item() / len(split), 100 * right.item() / len(split)
+
+
+def _wide(logits: Tensor) -> Tensor:
+    """In float32 at least: half a precision is not enough for a loss."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def pool_before_relu(network: nn.Module) -> nn.Module:
@@ -181,7 +192,7 @@ class Trainer:
     """A network, its images and what changes the one by the other; :meth:`epoch` takes the steps.
 
     Everything stands on ``device``, the network in channels-last order. ``precision`` is one of
-    :data:`PRECISIONS`.
+    :data:`PRECISIONS`. With a ``team``, every process has a trainer of the whole set.
     """
 
     def __init__(
@@ -192,11 +203,14 @@ class Trainer:
         seed: int,
         device: torch.device,
         precision: str,
+        team: Team = ALONE,
     ) -> None:
+        _require_work_for_all(team, train, recipe)
         network.to(device).to(memory_format=torch.channels_last)
         self.network = pool_before_relu(network)
         self.train = train.to(device)
         self.recipe, self.seed, self.device, self.precision = recipe, seed, device, precision
+        self.team = team
         self.steps = -(-len(train) // recipe.batch_size)
         fused = device.type in ("cpu", "cuda")  # one pass over all weights, not one for each
         self.optimisers = recipe.optimiser.made_for([*network.named_parameters()], fused)
@@ -226,39 +240,70 @@ class Trainer:
 
         ``accuracies`` are those on validation images after the epochs before, for a schedule that
         follows from them. Gives each batch's loss and number of right answers, still on the device
-        (nothing in here waits for it), and its size.
+        (nothing in here waits for it), and its size. In a team, the loss is this process's part:
+        the mean over all is the batch's. Right answers are those among its own images.
         """
-        recipe, device = self.recipe, self.device
+        recipe, device, team = self.recipe, self.device, self.team
         count = len(self.train)
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + number)
-        torch.manual_seed(self.seed * 1_000_003 + number)  # dropout draws from the global one
+        seed = self.seed * 1_000_003 + number
+        generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed + SEEDS_APART * team.rank)  # dropout draws from the global one
         order = torch.randperm(count, generator=generator)
         augment = self.augmenter.epoch(count, generator, device)
-        self.network.train()
-        done = 0
-        batches = self.train.batches(order, recipe.batch_size, device)
-        for step, (images, labels) in enumerate(batches, start=(number - 1) * self.steps):
-            images = augment(images, slice(done, done + len(labels)))
-            done += len(labels)
+        model = team.replica(self.network).train()
+        shares = [self._share(start) for start in range(0, count, recipe.batch_size)]
+        own = torch.cat([order[which] for which, _, _ in shares])
+        batches = self.train.batches(own, shares[0][1], device)
+        for step, ((images, labels), (which, counted, size)) in enumerate(
+            zip(batches, shares, strict=True), start=(number - 1) * self.steps
+        ):
+            images = augment(images, which)
             self._set_rates(step, accuracies)
             with _autocast(device, self.precision):
-                logits = self.network(self.preparation(images))
+                logits = model(self.preparation(images))
                 loss = F.cross_entropy(
-                    logits.float(), labels, label_smoothing=recipe.label_smoothing
+                    _wide(logits), labels, label_smoothing=recipe.label_smoothing
                 )
+            loss = loss * (team.size * counted / size)  # 1 for a process alone
             for optimiser in self.optimisers:
                 optimiser.zero_grad()
             self.scaler.scale(loss).backward()
             for optimiser in self.optimisers:
                 self.scaler.step(optimiser)
             self.scaler.update()
-            yield loss.detach(), (logits.detach().argmax(1) == labels).sum(), len(labels)
+            right = (logits.detach().argmax(1) == labels)[:counted].sum()
+            yield loss.detach(), right, size
+
+    def _share(self, start: int) -> tuple[slice, int, int]:
+        """Of the batch that begins at ``start``: which places are this process's, how many of them
+        count, and how many there are in all.
+
+        Where a last batch has no image for it, it takes the first of them, which then counts 0.
+        """
+        stop = min(start + self.recipe.batch_size, len(self.train))
+        which = self.team.share(start, stop)
+        counted = which.stop - which.start
+        return which if counted else slice(start, start + 1), counted, stop - start
 
     def _set_rates(self, step: int, accuracies: Sequence[float]) -> None:
         schedule, steps = self.recipe.schedule, self.recipe.epochs * self.steps
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = schedule.rate(group["initial_lr"], step, steps, accuracies)
+
+
+def _require_work_for_all(team: Team, train: Labelled, recipe: Recipe) -> None:
+    batch = min(recipe.batch_size, len(train))
+    if batch < team.size:
+        raise ValueError(
+            f"recipe {recipe.name!r} takes {batch} images at a time, too few for {team.size} "
+            f"workers; start at most {batch}, or give the recipe a larger batch_size"
+        )
+    if team.size > 1 and isinstance(recipe.optimiser, Muon):
+        raise ValueError(
+            f"recipe {recipe.name!r}: Muon takes each gradient before the workers' mean is known; "
+            "train with one worker, or choose another optimiser"
+        )
 
 
 def fit(
@@ -272,6 +317,8 @@ def fit(
     checkpoint: Path | str | None = None,
     until: int | None = None,
     progress: bool = True,
+    team: Team = ALONE,
+    each_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> History:
     """Train ``network`` in place on ``data.train`` by ``recipe``; measure it on ``data.held_out``.
 
@@ -286,6 +333,16 @@ def fit(
     weights, or those in the file. When a run with a checkpoint is stopped, by Ctrl-C or an error,
     the network is put back to the end of its last finished epoch, so that the same cell, run
     again, goes on. ``until`` stops after that epoch; the schedule stays the one of the whole run.
+    ``each_epoch`` is called with each row of the history when it is there.
+
+    With a ``team``, each of its processes makes this same call, and has the same network and the
+    same history when it ends (but for ``seconds``). Each takes its share of every batch, so that
+    ``recipe.batch_size`` is that of all together: the batches, their augmentation and the mean of
+    their gradients are those of one process, whatever the number, to rounding. Two things do
+    depend on the number: dropout's masks, which every process draws for its own images, and batch
+    norm, whose statistics are those of a process's own images, and after each epoch the leader's
+    running ones. Only the leader reads and writes the checkpoint, and shows progress; a run goes
+    on with the number of processes that it began with.
 
     Raises :class:`TrainingDiverged` when a loss is not finite; before the first epoch,
     :class:`~alexnet_course.checkpoints.CheckpointError` for a file that can't be written, is
@@ -293,12 +350,16 @@ def fit(
     the images don't fit the network, or it has too few outputs for the classes.
     """
     path = None if checkpoint is None else Path(checkpoint)
-    stored = _stored_run(path) if path and os.access(path, os.F_OK) else None
+    stored = team.from_leader(
+        lambda: _stored_run(path) if path and os.access(path, os.F_OK) else None
+    )
     if stored and precision == "auto":
         precision = stored["run"]["precision"]
     device, precision = device_and_precision(device, precision)
     if len(data.train) == 0 or len(data.held_out) == 0:
         raise ValueError(f"{data!r}: there must be images to train on and to measure with")
+    if len(data.held_out) < team.size:
+        raise ValueError(f"{data!r}: there must be an image to measure with for each worker")
     by_validation = recipe.schedule.by_validation
     if by_validation and data.held_out_name != "validation":
         raise ValueError(
@@ -314,10 +375,10 @@ def fit(
         "data": data.digest,
         "measured on": data.held_out_name,
         "precision": precision,
-    }
-    trainer = Trainer(network, data.train, recipe, seed, device, precision)
+    } | ({"workers": team.size} if team.size > 1 else {})
+    trainer = Trainer(network, data.train, recipe, seed, device, precision, team)
     require_match(network, data, trainer.preparation)
-    held_out = data.held_out.to(device)
+    held_out = data.held_out[team.share(0, len(data.held_out))].to(device)
     history = History(data.held_out_name)
     kept = None if path is None else _Checkpoint(path, this_run, network, trainer, history)
     if kept and stored:
@@ -325,7 +386,8 @@ def fit(
 
     last = recipe.epochs if until is None else min(until, recipe.epochs)
     left = (last - len(history.rows)) * trainer.steps
-    quiet = {} if progress else {"disable": True}  # else the variable TQDM_DISABLE decides
+    shown = progress and team.leads
+    quiet = {} if shown else {"disable": True}  # else the variable TQDM_DISABLE decides
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         tqdm(total=left, unit="step", mininterval=1, leave=False, **quiet) as bar,
@@ -342,8 +404,11 @@ def fit(
                 steps.append(step)
                 bar.update()
             losses, rights, sizes = zip(*steps, strict=True)
-            batch_losses = torch.stack(losses).tolist()  # the device is waited for here, once
-            loss, accuracy = evaluate(trainer.network, held_out, trainer.preparation, precision)
+            means = team.total(torch.stack(losses)) / team.size
+            batch_losses = means.tolist()  # the device is waited for here, once
+            team.share_buffers(network)
+            measured = evaluate(trainer.network, held_out, trainer.preparation, precision)
+            loss, accuracy = team.means(measured, len(held_out), device)
             _require_finite(batch_losses, loss, history, recipe.optimiser.learning_rate)
             count = len(data.train)
             history.rows.append(
@@ -351,7 +416,7 @@ def fit(
                     "epoch": epoch,
                     "learning_rate": trainer.optimisers[0].param_groups[0]["lr"],
                     "train_loss": sum(map(operator.mul, batch_losses, sizes)) / count,
-                    "train_accuracy": 100 * torch.stack(rights).sum().item() / count,
+                    "train_accuracy": 100 * team.total(torch.stack(rights).sum()).item() / count,
                     f"{data.held_out_name}_loss": loss,
                     f"{data.held_out_name}_accuracy": accuracy,
                     "seconds": round(time.perf_counter() - start, 3),
@@ -363,6 +428,8 @@ def fit(
             )
             if kept:
                 kept.save()
+            if each_epoch:
+                each_epoch(history.rows[-1])
     network.eval()
     return history
 
@@ -414,12 +481,12 @@ class _Checkpoint:
             "optimisers": [o.state_dict() for o in self.trainer.optimisers],
             "scaler": self.trainer.scaler.state_dict(),
         }
-        checkpoints.save(self.path, content)
+        self.trainer.team.from_leader(lambda: checkpoints.save(self.path, content))
         self.saved = weights
 
     def resume(self, stored: dict[str, Any]) -> None:
         began, weights = stored["run"], stored["network"]
-        differing = [key for key, value in self.run.items() if began.get(key) != value]
+        differing = [key for key in self.run | began if began.get(key) != self.run.get(key)]
         if "first weights" in differing and weights_digest(weights) == self.run["first weights"]:
             differing.remove("first weights")  # this run's network, as it was left
         if differing:
@@ -447,5 +514,5 @@ class _Checkpoint:
         if kind is None or self.saved is None:
             return
         self.network.load_state_dict(self.saved)
-        if not self.history.rows:
+        if not self.history.rows and self.trainer.team.leads:
             self.path.unlink(missing_ok=True)

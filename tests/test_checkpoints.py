@@ -415,6 +415,16 @@ def test_automatic_precision_is_the_one_that_the_run_began_in(path, train, monke
     assert same(train(precision="auto"), whole)
 
 
+def test_a_run_of_another_number_of_workers_is_another_run(path, train):
+    """Dropout's masks and the order of sums depend on the number."""
+    train(until=1)
+    stored = checkpoints.load(path)
+    stored["run"]["workers"] = 2
+    checkpoints.save(path, stored)
+    with pytest.raises(CheckpointError, match="it differs in workers"):
+        train()
+
+
 # Disks and folders
 
 

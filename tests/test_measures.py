@@ -15,6 +15,7 @@ from alexnet_course.measures import (
     measure_all,
     response_norms,
     ten_crops,
+    top_errors,
     tower_colours,
 )
 from alexnet_course.network import LocalResponseNorm, build
@@ -132,6 +133,35 @@ def test_ten_crops_average_the_softmax_of_corners_centre_and_their_mirror_images
     alone = 100 * (network(scale(split.images)).argmax(1) == split.labels).float().mean().item()
     measured = ten_crops(network, split, scale)
     assert measured == pytest.approx({"centre": alone, "ten": expected})
+
+
+class AsPixels(nn.Module):
+    """The first six pixels, as they are, for logits."""
+
+    def forward(self, x):
+        return x.flatten(1)[:, :6]
+
+
+def test_top_errors_count_the_images_whose_class_is_not_among_the_likeliest():
+    """Six grey levels in a row; the labels are the first, the second and the last in brightness."""
+    rows = torch.tensor([[9, 1, 2, 3, 4, 5], [9, 8, 1, 2, 3, 4], [0, 1, 2, 3, 4, 9]])
+    images = (20 * rows).to(torch.uint8)[:, None, None, :].expand(3, 3, 6, 6).contiguous()
+    split = Split(images, torch.tensor([0, 1, 0]))
+    found = top_errors(AsPixels(), split, Preparation((CentreCrop(6),), images))
+    assert found["top-1, centre"] == pytest.approx(200 / 3)
+    assert found["top-5, centre"] == pytest.approx(100 / 3)
+
+
+def test_top_1_errors_are_what_ten_crops_miss(tiny, tiny_data):
+    network = build(tiny.with_input(3, 28, 28), seed=0)
+    parts = (CentreCrop(28), MinusOneToOne())
+    preparation = Preparation(parts, tiny_data.train.images)
+    found = top_errors(network, tiny_data.held_out, preparation)
+    right = ten_crops(network, tiny_data.held_out, preparation)
+    assert 0 < right["ten"] < 100
+    for name, accuracy in right.items():
+        assert found[f"top-1, {name}"] == pytest.approx(100 - accuracy)
+        assert found[f"top-5, {name}"] == 0  # of three classes
 
 
 def test_ten_crops_without_a_crop_are_refused(tiny, tiny_data, scale):

@@ -27,11 +27,13 @@ from alexnet_course.data.images import (
 )
 from alexnet_course.data.pictures import (
     ENDINGS,
+    all_or_error,
     class_folders,
     expanded,
     picture_files,
     read_all,
     read_rgb,
+    tried,
 )
 
 HELD_OUT = {"test": "test", "val": "validation", "validation": "validation"}
@@ -114,8 +116,9 @@ class FolderSplit(Labelled):
 
     def _decoded(self, what: str) -> Iterator[np.ndarray]:
         """Each image in turn, read by as many threads as there are cores, with a bar."""
-        images = _map_ahead(lambda path: _decode(path, self.size), self.files, _cores())
-        yield from tqdm(images, total=len(self), desc=what, leave=False)
+        decode = tried(lambda path: _decode(path, self.size))
+        images = _map_ahead(decode, self.files, _cores())
+        yield from all_or_error(tqdm(images, total=len(self), desc=what, leave=False))
 
 
 def image_folder(
@@ -141,8 +144,8 @@ def image_folder(
     ``name`` is that of the folder unless given.
 
     Raises :class:`~alexnet_course.data.DataError` for a missing part, an empty class, fewer than
-    two classes, parts whose classes differ, and an image that is unreadable or of unknown
-    brightness, each by its path.
+    two classes, parts whose classes differ, and images that are unreadable or of unknown
+    brightness: how many of a part, and the first of them, each by its path.
     """
     root = expanded(root)
     held_out = next((part for part in HELD_OUT if (root / part).is_dir()), "test")

@@ -2,9 +2,10 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -27,6 +28,7 @@ ENDINGS = (
     ".webp",
 )
 CLUTTER = (".", "__MACOSX", "@eaDir")  # how the names begin of what systems put beside pictures
+MOST_NAMED = 20  # of many files that can't be read
 BITS_PER_SAMPLE, PHOTOMETRIC, BLACK_IS_ZERO = 258, 262, 1  # tags of a TIFF
 
 
@@ -140,10 +142,41 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def read_all(files: Sequence, decode: Callable, size: int, what: str) -> np.ndarray:
-    """What ``decode`` makes of each file, in threads: uint8 ``[N, 3, size, size]``."""
+    """What ``decode`` makes of each file, in threads: uint8 ``[N, 3, size, size]``.
+
+    Those that can't be read are one :class:`~alexnet_course.data.DataError`.
+    """
     images = np.empty((len(files), 3, size, size), dtype=np.uint8)
     with ThreadPoolExecutor() as pool:
-        decoded = pool.map(decode, files)
-        for place, image in enumerate(tqdm(decoded, total=len(files), desc=what, leave=False)):
+        decoded = tqdm(pool.map(tried(decode), files), total=len(files), desc=what, leave=False)
+        for place, image in enumerate(all_or_error(decoded)):
             images[place] = image
     return images
+
+
+def tried(decode: Callable) -> Callable:
+    """``decode``, whose :class:`~alexnet_course.data.DataError` is handed out like an image."""
+
+    def attempt(file: Any) -> Any:
+        try:
+            return decode(file)
+        except DataError as error:
+            return error
+
+    return attempt
+
+
+def all_or_error(decoded: Iterable) -> Iterator[np.ndarray]:
+    """The images of what is :func:`tried`; its errors, once all are known, as one error."""
+    errors: list[DataError] = []
+    for image in decoded:
+        if isinstance(image, DataError):
+            errors.append(image)
+        elif not errors:
+            yield image
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        named = "; ".join(map(str, errors[:MOST_NAMED]))
+        more = f"; and {len(errors) - MOST_NAMED:,} more" if len(errors) > MOST_NAMED else ""
+        raise DataError(f"{len(errors):,} images can't be used: {named}{more}")
