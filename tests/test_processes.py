@@ -40,7 +40,9 @@ def children():
 
 def test_each_process_gives_its_result_and_its_lines_with_the_rank_before_them(capfd):
     assert run_in_processes(speak, 2, "hello") == [(0, 2, 3.0), (1, 2, 3.0)]
-    assert sorted(capfd.readouterr().out.splitlines()) == ["[0] hello from 0", "[1] hello from 1"]
+    lines = capfd.readouterr().out.splitlines()
+    own = sorted(line for line in lines if "[Gloo]" not in line)  # older versions speak themselves
+    assert own == ["[0] hello from 0", "[1] hello from 1"]
     assert not children()
 
 

@@ -5,6 +5,9 @@ import re
 import sys
 from pathlib import Path
 
+import matplotlib
+import pytest
+
 from alexnet_course.architectures import ARCHITECTURES
 from alexnet_course.arithmetic import layer_table
 
@@ -28,6 +31,10 @@ def parameters(name):
     return layer_table(ARCHITECTURES[name]).set_index("name")["parameters"]
 
 
+@pytest.mark.skipif(
+    f"matplotlib=={matplotlib.__version__}\n" not in (ROOT / "requirements.txt").read_text(),
+    reason="stored drawings are those of the version in requirements.txt",
+)
 def test_the_drawing_is_what_the_table_draws_now():
     stored = notebooks.DRAWN.read_text(encoding="utf-8")
     assert notebooks.alike(stored, notebooks.drawing()), "run 'tools/notebooks.py drawing'"
