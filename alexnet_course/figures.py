@@ -360,6 +360,25 @@ def plot_intervals(table: pd.DataFrame, label: str) -> Drawing:
     return figure
 
 
+@_styled
+def plot_points(table: pd.DataFrame, label: str) -> Drawing:
+    """A line for each row of ``table`` with a marker for each column, on a logarithmic axis; the
+    first column filled, the others open.
+    """
+    figure, axis = _subplots(figsize=(WIDTH, 1.2 + 0.36 * len(table)))
+    rows = range(len(table))
+    for place, ((name, values), marker) in enumerate(zip(table.items(), "oDs^", strict=False)):
+        face = {"mfc": "none", "mew": 2, "ms": 9} if place else {"ms": 6}
+        axis.plot(values, rows, marker, color=PALETTE[place], label=name, **face)
+    axis.set(xscale="log", yticks=rows, yticklabels=table.index, xlabel=label)
+    axis.set_ylim(len(table) - 0.5, -0.5)
+    axis.xaxis.set_major_formatter("{x:,.0f}")
+    axis.grid(axis="y", visible=False)
+    _explain(figure)
+    figure.table = _data(table)
+    return figure
+
+
 class _Row(NamedTuple):
     """A layer of :func:`draw_network`; ``joins`` if it reads every tower before it."""
 
@@ -728,6 +747,7 @@ __all__ = [
     "plot_history",
     "plot_intervals",
     "plot_lines",
+    "plot_points",
     "plot_race",
     "plot_runs",
     "plot_shares",

@@ -12,6 +12,7 @@ import os
 import pickle
 import queue
 import subprocess
+import symtable
 import sys
 import tempfile
 import threading
@@ -164,7 +165,7 @@ def _add_source(name: str, value: Any, texts: dict[str, str]) -> None:
     elif getattr(value, "__module__", None) == "__main__" and hasattr(value, "__qualname__"):
         text, code = _own_text(value)
         texts[name] = ""  # so that what names itself comes to an end
-        for inner in [n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)]:
+        for inner in _named(text):
             if inner in code and inner != name:
                 _add_source(inner, code[inner], texts)
         del texts[name]
@@ -176,6 +177,14 @@ def _add_source(name: str, value: Any, texts: dict[str, str]) -> None:
             f"{name} is a value of the notebook, which other processes have not; give it to the "
             "function as an argument"
         )
+
+
+def _named(text: str) -> Iterator[str]:
+    """What ``text`` takes from around it: not its arguments and other names of its own."""
+    tables = [symtable.symtable(text, CELL, "exec")]
+    for table in tables:
+        yield from (s.get_name() for s in table.get_symbols() if s.is_global())
+        tables += table.get_children()
 
 
 def _own_text(value: Any) -> tuple[str, dict[str, Any]]:

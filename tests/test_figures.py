@@ -71,6 +71,9 @@ DRAW = {
     ),
     "plot_lines": lambda: figures.plot_lines(LINES, "step", "move", log=True),
     "plot_intervals": lambda: figures.plot_intervals(INTERVALS, "points"),
+    "plot_points": lambda: figures.plot_points(
+        pd.DataFrame({"told": [1.5, 900.0], "expected": [2.0, 800.0]}, ["one", "two"]), "minutes"
+    ),
     "plot_race": lambda: figures.plot_race(RACE),
     "plot_runs": lambda: figures.plot_runs(RUNS, "test_accuracy", {"a": "first", "b": "second"}),
     "plot_shares": lambda: figures.plot_shares(
@@ -379,6 +382,14 @@ def test_bars_are_as_long_as_their_values():
     axis = DRAW["plot_bars"]().axes[0]
     assert sorted(bar.get_width() for bar in rectangles(axis)) == [1.5, 2.0, 3.0, 4.0]
     assert axis.get_xlabel() == "length"
+
+
+def test_points_stand_in_the_line_of_their_row():
+    axis = DRAW["plot_points"]().axes[0]
+    drawn = {line.get_label(): [*zip(line.get_ydata(), line.get_xdata())] for line in axis.lines}
+    assert drawn == {"told": [(0, 1.5), (1, 900.0)], "expected": [(0, 2.0), (1, 800.0)]}
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["one", "two"]
+    assert axis.get_xscale() == "log" and axis.yaxis_inverted()
 
 
 def test_a_history_is_drawn_with_its_held_out_set():

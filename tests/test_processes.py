@@ -71,6 +71,7 @@ from collections import Counter as Tally
 import torch.distributed as dist
 
 FIXED = 3
+x = 5  # an argument's name below
 
 class Doubled:
     @staticmethod
