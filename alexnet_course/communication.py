@@ -324,8 +324,8 @@ def records(fraction: float = 0.3, images: float = IMAGENET_IMAGES) -> pd.DataFr
 
     ``minutes`` is what was reported, ``computing`` and ``sending`` what is predicted, ``predicted``
     their sum, and ``ratio`` what was reported over it. Networks stand for those that were trained:
-    ``torchvision`` for that of 2014, and ``single-tower`` for the later ones, which have batch norm
-    besides.
+    ``torchvision`` for that of 2014, and ``single-tower`` for the later ones, which were not quite
+    it.
     """
     rows = []
     for record in RECORDS:
