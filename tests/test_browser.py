@@ -1,7 +1,7 @@
 """The built book in a real browser: searched, walked through by keyboard, narrow, dark, and judged
 by axe-core (``axe/``, MPL 2.0) after WCAG 2.2 AA and best practices.
 
-Each page is judged in two of nine forms; where ``ALEXNET_COURSE_EVERY`` is set (``make access``),
+Each page is judged in one of nine forms; where ``ALEXNET_COURSE_EVERY`` is set (``make access``),
 in all nine, and the walk by keyboard goes through every page. Chromium is Debian's, on ``PATH`` or
 named by ``ALEXNET_COURSE_CHROMIUM``; without one, all this is skipped.
 """
@@ -194,13 +194,9 @@ def violations(*pages):
 
 
 def judged_in(names, form):
-    """The pages whose turn it is in a form: each page has two, of other width and other mode."""
+    """The pages whose turn it is in a form: each page has one."""
     place = FORMS.index(form)
-    return [
-        name
-        for number, name in enumerate(names)
-        if EVERY or place in (number % len(FORMS), (number + 4) % len(FORMS))
-    ]
+    return [name for number, name in enumerate(names) if EVERY or place == number % len(FORMS)]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
