@@ -99,13 +99,8 @@ class Exchange(torch.autograd.Function):
         return ctx.wire.returned(gradient, ctx.dim), None, None
 
 
-class Collection(torch.autograd.Function):
+class Collection(Exchange):
     """The same for the logits: every process finds the whole loss, so nothing needs to return."""
-
-    @staticmethod
-    def forward(ctx: Any, own: Tensor, wire: Wire, dim: int) -> Tensor:
-        ctx.wire, ctx.dim = wire, dim
-        return wire.gathered(own, dim)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
@@ -115,7 +110,7 @@ class Collection(torch.autograd.Function):
 class Meeting(nn.Module):
     """:class:`Exchange` or :class:`Collection` among a network's layers."""
 
-    def __init__(self, how: type[torch.autograd.Function], wire: Wire, dim: int = 1) -> None:
+    def __init__(self, how: type[Exchange], wire: Wire, dim: int = 1) -> None:
         super().__init__()
         self.how, self.wire, self.dim = how, wire, dim
 

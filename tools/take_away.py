@@ -122,8 +122,8 @@ def gather_solutions(
         found = article.select(".solution")
         if found:
             gathered.append(BeautifulSoup(f"<h2>{escape(pages[address])}</h2>", "html.parser"))
-        for solution in found:
-            place = solution["id"] = f"{SOLUTIONS}-{len(gathered.select('.solution')) + 1}"
+        for number, solution in enumerate(found, 1):
+            place = solution["id"] = f"{SOLUTIONS}-{key(address)}-{number}"
             page = f"page {numbers[place]}" if place in numbers else "at the end"
             link = f'<p><a href="#{place}">Solution: {page}</a></p>'
             solution.replace_with(BeautifulSoup(link, "html.parser"))

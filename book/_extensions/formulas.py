@@ -13,8 +13,6 @@ FUNCTION = re.compile(
     rf"((?<!<msup>)(?<!<msub>){NAME}|<(msu[bp])>{NAME}<m[no][^>]*>[^<]*</m[no]></\2>)"
     r"(?=<m(?:i|n|sqrt|frac)\b)"
 )
-
-
 OPERATOR = re.compile(r"<mo>(max|min)</mo>")  # as wide apart from "(" as a plus sign would be
 
 
