@@ -16,7 +16,6 @@ from alexnet_course.wiring import crossings, past_flatten, with_towers
 
 IMAGENET_IMAGES = 1_200_000  # paper §2 and §5; 1,281,167 in the data set of ILSVRC-2012
 PASSES = 90  # paper §5: "roughly 90 cycles"
-SECONDS_A_DAY = 86_400
 PURPOSES = ("activations", "their gradients", "gradients")
 
 
@@ -166,8 +165,15 @@ def fraction_of_peak(
     ``counted`` goes to :func:`operations`. The paper's: ``fraction_of_peak(ALEXNET_2012, "GTX 580",
     2, 6)``; it gives five to six days (§1).
     """
+    return hours_at_peak(architecture, device, devices, **counted) / (24 * days)
+
+
+def hours_at_peak(
+    architecture: Architecture, device: str, devices: int = 1, **counted: float
+) -> float:
+    """The least hours that training can take: all ``devices`` always at their peak."""
     peak = look_up(DEVICES, device, "device").peak * devices
-    return operations(architecture, **counted) / (peak * days * SECONDS_A_DAY)
+    return operations(architecture, **counted) / peak / 3600
 
 
 def hours_and_price(
@@ -184,8 +190,7 @@ def hours_and_price(
     reach less, and so does a machine that can't read images fast enough. Nothing is counted for
     what devices send each other, or for measuring.
     """
-    peak = look_up(DEVICES, device, "device").peak * devices
-    hours = operations(architecture, **counted) / (peak * fraction) / 3600
+    hours = hours_at_peak(architecture, device, devices, **counted) / fraction
     return hours, hours * devices * price_an_hour
 
 
@@ -313,35 +318,34 @@ def predicted_minutes(
     """
     network = ARCHITECTURES[record.network]
     steps = record.passes * images / record.batch
-    peak = DEVICES[record.device].peak * record.workers
-    computing = operations(network, record.passes, images) / (peak * fraction)
+    at_peak = hours_at_peak(
+        network, record.device, record.workers, passes=record.passes, images=images
+    )
     sent = bytes_a_step(network, record.scheme, record.workers, record.batch, record.value_bytes)
-    return computing / 60, steps * sum(sent.values()) / record.link.bandwidth / 60
+    return 60 * at_peak / fraction, steps * sum(sent.values()) / record.link.bandwidth / 60
 
 
 def records(fraction: float = 0.3, images: float = IMAGENET_IMAGES) -> pd.DataFrame:
     """Published times of AlexNet on ImageNet beside :func:`predicted_minutes`, a row for each.
 
-    ``minutes`` is what was reported, ``computing`` and ``sending`` what is predicted, ``predicted``
-    their sum, and ``ratio`` what was reported over it. Networks stand for those that were trained:
-    ``torchvision`` for that of 2014, and ``single-tower`` for the later ones, which were not quite
-    it.
+    Indexed by year, workers and device. ``minutes`` is what was reported, ``computing`` and
+    ``sending`` what is predicted, ``predicted`` their sum, and ``ratio`` what was reported over it.
+    Networks stand for those that were trained: ``torchvision`` for that of 2014, and
+    ``single-tower`` for the later ones, which were not quite it.
     """
-    rows = []
+    rows = {}
     for record in RECORDS:
         computing, sending = predicted_minutes(record, fraction, images)
-        rows.append(
-            {
-                "who": record.who,
-                "workers": record.workers,
-                "device": record.device,
-                "batch": record.batch,
-                "top1": record.top1,
-                "minutes": record.minutes,
-                "computing": computing,
-                "sending": sending,
-                "predicted": computing + sending,
-                "ratio": record.minutes / (computing + sending),
-            }
-        )
-    return pd.DataFrame(rows)
+        rows[f"{record.who[-4:]}: {record.workers:,} {record.device}"] = {
+            "who": record.who,
+            "workers": record.workers,
+            "device": record.device,
+            "batch": record.batch,
+            "top1": record.top1,
+            "minutes": record.minutes,
+            "computing": computing,
+            "sending": sending,
+            "predicted": computing + sending,
+            "ratio": record.minutes / (computing + sending),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")

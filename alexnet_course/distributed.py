@@ -217,7 +217,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--precision", choices=PRECISIONS, default="auto")
     top.add_argument("--device", choices=("cpu", "cuda"), help="(the best that there is)")
     top.add_argument("--checkpoint", type=Path, metavar="FILE", help="written after each epoch")
-    top.add_argument("--out", type=Path, metavar="FILE.csv", help="where the history goes")
+    top.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE.csv",
+        help="where the history goes; beside it, as FILE.errors.csv, those of a ten-crop test",
+    )
     top.add_argument(
         "--timeout",
         type=float,
@@ -275,10 +280,16 @@ def train(options: argparse.Namespace, team: Team, where: Place) -> pd.DataFrame
         errors = _errors(network, data, preparation, team)
         if team.leads:
             say("errors: " + ", ".join(f"{name} {error:.2f} %" for name, error in errors.items()))
+            if options.out:
+                _write(pd.DataFrame([errors]), options.out.with_suffix(".errors.csv"))
     if options.out and team.leads:
-        text = history.frame.to_csv(index=False, lineterminator="\n").encode()
-        write_atomically(options.out, lambda file: file.write(text))
+        _write(history.frame, options.out)
     return history.frame
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    text = table.to_csv(index=False, lineterminator="\n").encode()
+    write_atomically(path, lambda file: file.write(text))
 
 
 def _errors(

@@ -90,6 +90,6 @@ def test_records_stand_beside_what_the_table_predicts():
     assert table["predicted"].equals(table["computing"] + table["sending"])
     one, two = (table["computing"][table["who"] == "Krizhevsky 2014"].iloc[i] for i in (0, 1))
     assert one == pytest.approx(2 * two)
-    assert table["sending"][1] == 0  # a single worker sends nothing
+    assert table.loc["2014: 1 K20", "sending"] == 0  # a single worker sends nothing
     assert table["ratio"].between(0.5, 2).all()
     assert records(fraction=0.6)["computing"].equals(table["computing"] / 2)

@@ -313,6 +313,10 @@ def test_the_papers_recipe_on_class_folders(imagenet, tmp_path, capsys):
     assert re.search(
         r"^errors: top-1, centre \d+\.\d\d %, top-5, centre 0\.00 %, top-1, ten", said, re.M
     )
+    errors = pd.read_csv(tmp_path / "history.errors.csv").iloc[0]
+    assert [f"{name} {error:.2f} %" for name, error in errors.items()] == re.findall(
+        r"top-.*? %", said
+    )
     assert distributed.main(imagenet) == 0  # everything is there already
     assert "epoch" not in capsys.readouterr().out
     pd.testing.assert_frame_equal(read_history(tmp_path / "history.csv"), first)

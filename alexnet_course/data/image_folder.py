@@ -1,11 +1,13 @@
 """Any folders of images: ``DIR/train/<class>/*`` and ``DIR/test/<class>/*``, of whatever sizes."""
 
+import hashlib
 import os
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,27 @@ class FolderSplit(Labelled):
         yield from all_or_error(tqdm(images, total=len(self), desc=what, leave=False))
 
 
+@dataclass(frozen=True)
+class StreamedData(ImageData):
+    """As :class:`ImageData`, of two :class:`FolderSplit`; its digest is kept in the cache."""
+
+    train: FolderSplit
+    held_out: FolderSplit
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all pixels and labels, in their order: all are read, but not twice."""
+        parts = (self.train, self.held_out)
+        of_labels = [hashlib.sha256(part.labels.numpy().tobytes()).hexdigest() for part in parts]
+        settings = f"digest {[part.size for part in parts]} {of_labels} {PIL.__version__}"
+        kept = place_in_cache((*self.train.files, *self.held_out.files), settings)
+        arrays = from_cache(kept)
+        if arrays is None:
+            arrays = {"digest": np.array(super().digest)}
+            to_cache(kept, arrays)
+        return str(arrays["digest"])
+
+
 def image_folder(
     root: Path | str, size: int = 224, memory: int = 2_000_000_000, name: str | None = None
 ) -> ImageData:
@@ -140,7 +163,8 @@ def image_folder(
 
     If all of them take at most ``memory`` bytes, they are held, else each part is a
     :class:`FolderSplit`, which reads them as they are needed: the same images in the same order,
-    with the same digest. For the order, all of them are decoded now, and for the digest once more.
+    with the same digest. For the order, all of them are decoded now, and for the digest once more;
+    both are kept in the cache.
     ``name`` is that of the folder unless given.
 
     Raises :class:`~alexnet_course.data.DataError` for a missing part, an empty class, fewer than
@@ -166,15 +190,12 @@ def image_folder(
     if others or more_others:
         warnings.warn(f"{root}: {_left_out(others + more_others)}", stacklevel=2)
     name = name or root.resolve().name
-    held = (len(train) + len(test)) * 3 * size * size <= memory
-    return ImageData(
-        name,
-        classes,
-        train=_held(train) if held else train.in_canonical_order(),
-        held_out=_held(test) if held else test.in_canonical_order(),
-        held_out_name=HELD_OUT[held_out],
-        source=f"{name} from the image folders in {root}, cropped to {size} × {size} pixels",
-    )
+    source = f"{name} from the image folders in {root}, cropped to {size} × {size} pixels"
+    about = (HELD_OUT[held_out], source)
+    if (len(train) + len(test)) * 3 * size * size <= memory:
+        return ImageData(name, classes, _held(train), _held(test), *about)
+    streamed = train.in_canonical_order(), test.in_canonical_order()
+    return StreamedData(name, classes, *streamed, *about)
 
 
 def _list(root: Path, part: str, size: int) -> tuple[tuple[str, ...], FolderSplit, Counter[str]]:
