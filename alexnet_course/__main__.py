@@ -5,6 +5,7 @@ import sys
 import warnings
 from pathlib import Path
 
+from alexnet_course.memory import keep_freed_memory
 from alexnet_course.provenance import RECORDED
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
@@ -42,6 +43,7 @@ def _experiment(options: argparse.Namespace) -> None:
     from alexnet_course.experiments import experiment
     from alexnet_course.recording import rehearse, run
 
+    keep_freed_memory()
     chosen = experiment(options.name)
     if options.scale == "quick" and options.until is not None:
         raise ValueError("--until ends a recorded run; leave it out with --scale quick")

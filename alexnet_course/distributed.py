@@ -48,6 +48,7 @@ from alexnet_course.config import look_up
 from alexnet_course.data import DataError, ImageData, cifar10, image_folder
 from alexnet_course.data.preparation import CentreCrop, Preparation
 from alexnet_course.measures import top_errors
+from alexnet_course.memory import keep_freed_memory
 from alexnet_course.network import Network, build
 from alexnet_course.recipes import CONV_LOCAL, EVERYTHING, PAPER, SHORTEST, TRAINED_WELL, Recipe
 from alexnet_course.team import ALONE, FROM_LEADER, Team
@@ -355,6 +356,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Train as one of the workers; 0 when it worked, else 2, with a sentence on stderr."""
     options = parser().parse_args(arguments)
     rank = int(os.environ.get("RANK", 0))
+    keep_freed_memory()
     if "TORCHELASTIC_RUN_ID" in os.environ:
         threading.Thread(target=_end_with_agent, daemon=True).start()
     try:

@@ -1,0 +1,47 @@
+"""Memory that is freed and taken again: what the system is asked for."""
+
+import ctypes
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from alexnet_course.memory import keep_freed_memory
+
+FAULTS = """
+import resource, sys
+import torch
+from alexnet_course.memory import keep_freed_memory
+
+def take_and_free(times):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        torch.ones(10_000_000)  # 40 MB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+torch.set_num_threads(1)
+if sys.argv[1] == "kept":
+    assert keep_freed_memory()
+take_and_free(50)
+print(take_and_free(10))
+"""
+
+
+def page_faults(how: str) -> int:
+    command = [sys.executable, "-c", FAULTS, how]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the switch")
+def test_what_is_kept_need_not_be_asked_for_again():
+    assert page_faults("kept") < 0.1 * page_faults("as it is")
+
+
+@pytest.mark.parametrize("error", [AttributeError, OSError, TypeError])
+def test_where_the_c_library_has_no_switch_nothing_happens(monkeypatch, error):
+    def without(_):
+        raise error
+
+    monkeypatch.setattr(ctypes, "CDLL", without)
+    assert keep_freed_memory() is False
