@@ -67,7 +67,13 @@ def _recorded(options: argparse.Namespace) -> None:
 
 def _race(options: argparse.Namespace) -> None:
     from alexnet_course.race import run_race
+    from alexnet_course.speedrun import broken_rules
 
+    if options.check:
+        if broken := broken_rules(Path(options.check), options.name):
+            raise ValueError(f"no valid entry: {'; '.join(broken)}")
+        print(f"{options.check} is a valid entry of the speedrun of {options.name}")
+        return
     run_race(options.name, options.seconds, options.precision, Path(options.out))
 
 
@@ -140,6 +146,9 @@ def parser() -> argparse.ArgumentParser:
     race.add_argument("name", metavar="TUTORIAL")
     race.add_argument(
         "--seconds", type=float, default=20.0, help="of the published loop, after each run (20)"
+    )
+    race.add_argument(
+        "--check", metavar="DIR", help="run nothing; say whether DIR is an entry of the speedrun"
     )
     most = commands.add_parser(
         "marathon",
