@@ -179,17 +179,8 @@ def _height(row: Rows) -> int:
     return row[1] - row[0] + 1 if row else 0
 
 
-def layer_table(architecture: Architecture) -> pd.DataFrame:
-    """One row a layer and a last row ``total``; all counts are for one image.
-
-    The layers inside a composite stand before it, under dotted names; its own row is the joint: the
-    sum, or the copy in which branches stand together. ``output_values`` counts what a layer puts
-    out; ``neurons`` the same for learned layers only (conv, local, linear: the paper's count, its
-    Figure 2); ``multiply_adds`` those of learned layers, positions over padding included;
-    ``activation_bytes`` the outputs as float32; the receptive columns are explained in
-    :class:`Field`; ``largest_seen`` is the most rows of the image that
-    any output sees (:func:`receptive_rows`). These three are empty where they have no meaning.
-    """
+def layer_rows(architecture: Architecture) -> list[dict[str, Any]]:
+    """The rows of :func:`layer_table`, before they are a table."""
     rows: list[dict[str, Any]] = []
     for step in trace(architecture):
         layer, made, values = step.layer, step.made, math.prod(step.output_shape)
@@ -212,8 +203,21 @@ def layer_table(architecture: Architecture) -> pd.DataFrame:
             }
         )
     total: dict[str, Any] = {"name": "total", "kind": "", "output_shape": ()}
-    total |= {column: sum(row[column] for row in rows) for column in SUMS}
-    table = pd.DataFrame([*rows, total], columns=COLUMNS)
+    return [*rows, total | {column: sum(row[column] for row in rows) for column in SUMS}]
+
+
+def layer_table(architecture: Architecture) -> pd.DataFrame:
+    """One row a layer and a last row ``total``; all counts are for one image.
+
+    The layers inside a composite stand before it, under dotted names; its own row is the joint: the
+    sum, or the copy in which branches stand together. ``output_values`` counts what a layer puts
+    out; ``neurons`` the same for learned layers only (conv, local, linear: the paper's count, its
+    Figure 2); ``multiply_adds`` those of learned layers, positions over padding included;
+    ``activation_bytes`` the outputs as float32; the receptive columns are explained in
+    :class:`Field`; ``largest_seen`` is the most rows of the image that
+    any output sees (:func:`receptive_rows`). These three are empty where they have no meaning.
+    """
+    table = pd.DataFrame(layer_rows(architecture), columns=COLUMNS)
     return table.astype(dict.fromkeys([*SUMS, *FIELDS], "Int64"))
 
 

@@ -105,6 +105,21 @@ def _is_finite(value: Any) -> bool:
     return False
 
 
+def described(kind: Any) -> list[dict[str, Any]]:
+    """The fields of a dataclass as plain data: ``name``, what it may hold in ``words``, its
+    ``usual`` value where it has one, and its ``choices`` where there are but a few.
+    """
+    usual = {f.name: {"usual": f.default} for f in fields(kind) if f.default is not MISSING}
+    return [
+        {"name": name, "words": _words(hint), **usual.get(name, {}), **_choices(hint)}
+        for name, hint in _hints(kind).items()
+    ]
+
+
+def _choices(hint: Any) -> dict[str, list[Any]]:
+    return {"choices": list(get_args(hint))} if get_origin(hint) is Literal else {}
+
+
 def shown(value: Any) -> str:
     """``repr(value)`` on one line, cut where it is long."""
     text = " ".join(repr(value).split())
