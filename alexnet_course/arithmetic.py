@@ -9,19 +9,18 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from alexnet_course.architectures import Architecture
-from alexnet_course.layers import LEARNED, Layer, Part, Shape, SpecError, repeated
+from alexnet_course.layers import (
+    FLOAT32_BYTES,
+    LEARNED,
+    SUMS,
+    Layer,
+    Part,
+    Shape,
+    SpecError,
+    repeated,
+)
 
-FLOAT32_BYTES = 4
 Rows = tuple[int, int] | None  # the first and the last, or none
-SUMS = [
-    "output_values",
-    "neurons",
-    "weights",
-    "biases",
-    "parameters",
-    "multiply_adds",
-    "activation_bytes",
-]
 FIELDS = ["receptive_field", "receptive_stride", "largest_seen"]
 COLUMNS = ["name", "kind", "output_shape", *SUMS, *FIELDS]
 

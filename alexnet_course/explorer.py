@@ -1,10 +1,12 @@
-"""What the book's layer explorer needs of the course, as plain data for a script in the page."""
+"""What the book's layer explorer needs of the course, as plain data for a script in the page.
+
+The book is built without PyTorch and pandas, so nothing here imports them.
+"""
 
 from typing import Any
 
 from alexnet_course import layers
 from alexnet_course.architectures import ARCHITECTURES, Architecture
-from alexnet_course.arithmetic import FLOAT32_BYTES, SUMS
 from alexnet_course.config import plain
 from alexnet_course.fields import LONGEST, described
 
@@ -30,8 +32,8 @@ def schema() -> dict[str, Any]:
         },
         "input_shape": shape["words"],
         "learned": list(layers.LEARNED),
-        "sums": SUMS,
-        "bytes": FLOAT32_BYTES,
+        "sums": layers.SUMS,
+        "bytes": layers.FLOAT32_BYTES,
         "longest": LONGEST,
     }
 

@@ -23,6 +23,16 @@ from alexnet_course.fields import Count, CountOrZero, NotNegative, Positive, Sha
 Shape = tuple[int, ...]
 Rounding = Literal["floor", "ceil"]
 LEARNED = ("conv", "local", "linear")  # kinds of layers with neurons, as the paper counts them
+FLOAT32_BYTES = 4
+SUMS = [  # what is counted of each layer, and added up for a network
+    "output_values",
+    "neurons",
+    "weights",
+    "biases",
+    "parameters",
+    "multiply_adds",
+    "activation_bytes",
+]
 
 
 class SpecError(ValueError):

@@ -3,10 +3,13 @@
 import json
 
 import pytest
+import torch
 
-from alexnet_course.arithmetic import layer_rows
+from alexnet_course.architectures import ARCHITECTURES
+from alexnet_course.arithmetic import format_table, layer_rows
+from alexnet_course.config import plain
 from alexnet_course.explorer import kinds_of_layers, networks, schema
-from alexnet_course.layers import SpecError
+from alexnet_course.layers import LRN, Composite, Dropout, LocallyConnected, SpecError
 from built import ROOT
 from networks_at_random import built, many
 
@@ -57,3 +60,194 @@ def test_random_networks_and_edits_have_the_same_rows_and_errors(in_page, seed):
     assert 400 < sum(kinds) < 1_600  # sound ones and others
     for network, ours, theirs in zip(given, expected, in_page(given), strict=True):
         assert theirs == ours, network
+
+
+# A network in other words
+
+
+@pytest.fixture(scope="module")
+def texts(browser):
+    """Calls one of the page's functions on each of several networks in plain data."""
+    page = browser.new_page()
+    page.add_script_tag(path=RULES)
+    page.add_script_tag(path=RULES.with_name("texts.js"))
+    page.evaluate(
+        "([schema, networks]) => { window.texts = "
+        "layerTexts(schema, networks, layerRules(schema)); }",
+        [schema(), networks()],
+    )
+    yield lambda name, given: page.evaluate(f"given => given.map(texts.{name})", given)
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def sound():
+    """The course's networks, and some that a reader might make."""
+    made = (given for given in many(600, seed=9) if "rows" in in_python(given))
+    return [*networks().values(), *made]
+
+
+def test_an_address_leads_back_to_the_network(texts, sound):
+    addresses = texts("toAddress", sound)
+    back = texts("fromAddress", addresses)
+    assert [plain(built(network)) for network in back] == [plain(built(each)) for each in sound]
+    edited = networks()["alexnet-2012"]
+    edited["layers"][0]["stride"] = 2
+    assert texts("toAddress", [networks()["two-conv"], edited]) == [
+        "network=two-conv",
+        "network=alexnet-2012&conv1.stride=2",
+    ]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "network=nobody",
+        "network=two-conv&layers=%%%",
+        "network=two-conv&fc9.kernel=3",
+        "input=3",
+    ],
+)
+def test_an_address_that_says_no_network_is_none(texts, address):
+    assert texts("fromAddress", [address]) == [None]
+
+
+def test_python_makes_the_same_network(texts, sound):
+    for network, code in zip(sound, texts("asPython", sound), strict=True):
+        names = {}
+        exec(code, names)
+        assert plain(names["network"]) == plain(built(network))
+
+
+def test_pytorch_alone_has_the_same_sizes_and_parameters(texts, sound):
+    whole = 0
+    for network, made in zip(sound, texts("asSequential", sound), strict=True):
+        architecture = built(network)
+        rows = layer_rows(architecture)
+        if rows[-1]["parameters"] > 5_000_000:
+            continue
+        lacking = [name for name, x in architecture.named_layers() if _has_no_module(x)]
+        assert made["without"] == [name for name in lacking if "." not in name]
+        if lacking:
+            continue
+        names = {}
+        exec(made["text"], names)
+        with torch.no_grad():
+            output = names["network"].eval()(torch.zeros(1, *architecture.input_shape))
+        assert tuple(output.shape[1:]) == rows[-2]["output_shape"], network
+        counted = sum(p.numel() for p in names["network"].parameters())
+        assert counted == rows[-1]["parameters"]
+        whole += 1
+    assert whole > 40
+
+
+def _has_no_module(layer):
+    return (
+        isinstance(layer, (Composite, LocallyConnected))
+        or (isinstance(layer, LRN) and (layer.groups, layer.across) != (1, "channels"))
+        or (isinstance(layer, Dropout) and (layer.at_test or layer.scaled == "test"))
+    )
+
+
+def test_a_spreadsheet_gets_what_the_command_prints(texts, sound):
+    expected = [format_table(built(network), "csv") for network in sound[:60]]
+    assert texts("asCsv", sound[:60]) == expected
+
+
+# The page
+
+
+@pytest.fixture
+def explorer(browser, site):
+    """The explorer, opened from a folder as a reader without a network would, at an address."""
+    contexts, errors = [], []
+
+    def open_page(address=""):
+        context = browser.new_context(viewport={"width": 1200, "height": 900})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto((site.folder / "book" / "explorer.html").as_uri() + address)
+        page.locator(".explorer-layers > li").first.wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def parameters(page):
+    return page.locator(".explorer-sums dd").first.inner_text()
+
+
+def field(page, name, of):
+    return page.get_by_label(f"{name} of {of}", exact=True)
+
+
+def test_all_follows_from_a_change_and_can_be_undone(explorer):
+    page = explorer()
+    assert parameters(page) == "60,965,224"
+    stride = field(page, "stride", "conv1")
+    stride.fill("2")
+    assert parameters(page) == "174,211,432"  # chapter 1's first success
+    assert page.url.endswith("#network=alexnet-2012&conv1.stride=2")
+    assert stride.evaluate("input => input === document.activeElement")
+    page.get_by_role("button", name="Undo").click()
+    assert (parameters(page), stride.input_value()) == ("60,965,224", "4")
+    page.get_by_role("button", name="Redo").click()
+    assert parameters(page) == "174,211,432"
+    page.reload()
+    assert parameters(page) == "174,211,432"
+    page.get_by_role("button", name="Reset").click()
+    assert parameters(page) == "60,965,224"
+
+
+def test_a_number_typed_digit_by_digit_is_one_step(explorer):
+    page = explorer()
+    kernels = field(page, "out channels", "conv1")
+    kernels.press("End")
+    kernels.press("Backspace")
+    kernels.press("8")
+    assert kernels.input_value() == "98"
+    page.get_by_role("button", name="Undo").click()
+    assert kernels.input_value() == "96"
+
+
+def test_what_cant_be_is_said_in_the_words_of_python(explorer):
+    page = explorer()
+    field(page, "groups", "conv2").fill("3")
+    with pytest.raises(SpecError) as error:
+        layer_rows(ARCHITECTURES["alexnet-2012"].replace("conv2", groups=3))
+    assert page.get_by_role("alert").inner_text() == str(error.value)
+    assert parameters(page) == "–"
+    page.get_by_role("button", name="Copy as CSV").click()
+    assert "First mend what is wrong" in page.get_by_role("status").inner_text()
+    field(page, "groups", "conv2").fill("2")
+    assert page.get_by_role("alert").is_hidden()
+
+
+def test_layers_are_taken_out_added_and_moved_by_keyboard(explorer):
+    page = explorer("#network=two-conv")
+    before = page.locator(".explorer-name b").all_inner_texts()
+    page.get_by_label(f"take {before[1]} out", exact=True).press("Enter")
+    page.get_by_label(f"add a layer after {before[0]}", exact=True).select_option("BatchNorm")
+    page.get_by_label("move batchnorm_1 down", exact=True).press("Enter")
+    after = page.locator(".explorer-name b").all_inner_texts()
+    assert after == [before[0], before[2], "batchnorm_1", *before[3:]]
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == (
+        "move batchnorm_1 down"
+    )
+    again = explorer("#" + page.url.partition("#")[2])
+    assert again.locator(".explorer-name b").all_inner_texts() == after
+
+
+def test_code_can_be_taken_along(explorer):
+    page = explorer("?network=torchvision")
+    page.get_by_role("button", name="Copy as nn.Sequential").click()
+    page.get_by_role("status").filter(has_text="The code").wait_for()
+    assert "nn.Conv2d(3, 64, 11, stride=4, padding=2)" in page.locator("pre").last.inner_text()
+    page.get_by_label("Network", exact=True).select_option("resnet18")
+    page.get_by_role("button", name="Copy as nn.Sequential").click()
+    assert "PyTorch has no module for" in page.get_by_role("status").inner_text()

@@ -2,7 +2,7 @@
 // multiply-adds, memory and receptive fields of a network that is given as plain data, and the same
 // sentences where it can't be. What fields a layer has, and what they may hold, comes from Python.
 //
-// layerRules(schema) -> {trace, table, settle, fieldsOf, SpecError}
+// layerRules(schema) -> {table, attempt, trace, settle, …}
 
 "use strict";
 
@@ -326,31 +326,47 @@ function layerRules(schema) {
 
   // A row for each layer and a last row of sums, in the columns of layer_table.
 
+  function rowOf({name, layer, counts, made}) {
+    const values = product(made.shape);
+    const [weights, biases] = counts;
+    return {
+      name,
+      kind: layer.kind,
+      output_shape: made.shape,
+      output_values: values,
+      neurons: schema.learned.includes(layer.kind) ? values : 0,
+      weights,
+      biases,
+      parameters: weights + biases,
+      multiply_adds: (MULTIPLY_ADDS[layer.type] ?? (() => 0))(weights, made.shape),
+      activation_bytes: values * schema.bytes,
+      receptive_field: made.field && made.field.side,
+      receptive_stride: made.field && made.field.stride,
+      largest_seen: made.rows &&
+        Math.max(...made.rows.map(row => (row ? row[1] - row[0] + 1 : 0))),
+    };
+  }
+
   function table(architecture) {
-    const rows = [...trace(architecture)].map(({name, layer, counts, made}) => {
-      const values = product(made.shape);
-      const [weights, biases] = counts;
-      return {
-        name,
-        kind: layer.kind,
-        output_shape: made.shape,
-        output_values: values,
-        neurons: schema.learned.includes(layer.kind) ? values : 0,
-        weights,
-        biases,
-        parameters: weights + biases,
-        multiply_adds: (MULTIPLY_ADDS[layer.type] ?? (() => 0))(weights, made.shape),
-        activation_bytes: values * schema.bytes,
-        receptive_field: made.field && made.field.side,
-        receptive_stride: made.field && made.field.stride,
-        largest_seen: made.rows &&
-          Math.max(...made.rows.map(row => (row ? row[1] - row[0] + 1 : 0))),
-      };
-    });
+    const {rows, error} = attempt(architecture);
+    if (error) throw error;
     const total = {name: "total", kind: "", output_shape: []};
     for (const column of schema.sums) total[column] = sum(rows.map(row => row[column]));
     return [...rows, total];
   }
 
-  return {trace, table, settle, fieldsOf, SpecError};
+  // The rows up to the first layer that can't be, and the error that says why.
+
+  function attempt(architecture) {
+    const rows = [];
+    try {
+      for (const step of trace(architecture)) rows.push(rowOf(step));
+    } catch (error) {
+      if (!(error instanceof SpecError)) throw error;
+      return {rows, error};
+    }
+    return {rows, error: null};
+  }
+
+  return {trace, table, attempt, settle, fieldsOf, repr, windowPositions, SpecError};
 }
