@@ -222,6 +222,8 @@ def test_what_cant_be_is_said_in_the_words_of_python(explorer):
         layer_rows(ARCHITECTURES["alexnet-2012"].replace("conv2", groups=3))
     assert page.get_by_role("alert").inner_text() == str(error.value)
     assert parameters(page) == "–"
+    assert page.locator(".failed b").all_inner_texts() == ["conv2"]
+    assert page.locator(".explorer-made dd").all_inner_texts()[:2] == ["96×55×55", "34,944"]
     page.get_by_role("button", name="Copy as CSV").click()
     assert "First mend what is wrong" in page.get_by_role("status").inner_text()
     field(page, "groups", "conv2").fill("2")

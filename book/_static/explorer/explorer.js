@@ -152,9 +152,9 @@ function startExplorer({schema, networks, first}) {
     redo.disabled = !undone.length;
     wrong.textContent = error ? error.message : "";
     wrong.hidden = !error;
-    showLayers(new Map(made.map(row => [row.name, row])), Boolean(error));
+    showLayers(new Map(made.map(row => [row.name, row])), error?.layer);
     showSums(error ? null : rules.table(network).at(-1));
-    drawing.replaceChildren(draw(made));
+    drawing.replaceChildren(...(made.length ? [draw(made)] : []));
     code.hidden = true;
   }
 
@@ -263,7 +263,7 @@ function startExplorer({schema, networks, first}) {
       else put(input, value);
     }
     const row = made.get(layer.name);
-    item.classList.toggle("failed", failed && !row && (!place || made.has(network.layers[place - 1].name)));
+    item.classList.toggle("failed", layer.name === failed);
     const shown = row ? [
       ["makes", row.output_shape.join("×")],
       ["parameters", written(row.parameters)],

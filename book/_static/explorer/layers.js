@@ -7,7 +7,12 @@
 "use strict";
 
 function layerRules(schema) {
-  class SpecError extends Error {}
+  class SpecError extends Error {
+    constructor(message, layer = null) {
+      super(message);
+      this.layer = layer; // the name of the one that can't be; of a composite, where it is inside
+    }
+  }
 
   // How Python writes a value.
 
@@ -91,7 +96,7 @@ function layerRules(schema) {
   }
 
   function fail(layer, message) {
-    throw new SpecError(`layer ${repr(layer.name)} (${layer.type}): ${message}`);
+    throw new SpecError(`layer ${repr(layer.name)} (${layer.type}): ${message}`, layer.name);
   }
 
   function requireGroups(layer, channels, label) {
@@ -288,7 +293,8 @@ function layerRules(schema) {
         shape = outputShape(layer, signal.shape);
       } catch (error) {
         if (!(error instanceof SpecError) || !inside) throw error;
-        throw new SpecError(`inside ${repr(inside.slice(0, -1))}: ${error.message}`);
+        const message = `inside ${repr(inside.slice(0, -1))}: ${error.message}`;
+        throw new SpecError(message, inside.split(".")[0]);
       }
       const counts = parameterCounts(layer, signal.shape, shape);
       const learned = signal.learned || counts.some(Boolean);
@@ -363,6 +369,9 @@ function layerRules(schema) {
       for (const step of trace(architecture)) rows.push(rowOf(step));
     } catch (error) {
       if (!(error instanceof SpecError)) throw error;
+      const place = architecture.layers.findIndex(({name}) => name === error.layer);
+      const before = architecture.layers.slice(0, Math.max(0, place));
+      if (!rows.length && place > 0) rows.push(...attempt({...architecture, layers: before}).rows);
       return {rows, error};
     }
     return {rows, error: null};
