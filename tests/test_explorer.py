@@ -9,7 +9,14 @@ from alexnet_course.architectures import ARCHITECTURES
 from alexnet_course.arithmetic import format_table, layer_rows
 from alexnet_course.config import plain
 from alexnet_course.explorer import kinds_of_layers, networks, schema
-from alexnet_course.layers import LRN, Composite, Dropout, LocallyConnected, SpecError
+from alexnet_course.layers import (
+    LRN,
+    Composite,
+    Dropout,
+    LocallyConnected,
+    SpecError,
+    window_positions,
+)
 from built import ROOT
 from networks_at_random import built, many
 
@@ -253,3 +260,38 @@ def test_code_can_be_taken_along(explorer):
     page.get_by_label("Network", exact=True).select_option("resnet18")
     page.get_by_role("button", name="Copy as nn.Sequential").click()
     assert "PyTorch has no module for" in page.get_by_role("status").inner_text()
+
+
+WALKED = [
+    (7, 3, 2, 0, "floor"),
+    (227, 11, 4, 0, "floor"),
+    (224, 11, 4, 0, "floor"),
+    (224, 11, 4, 2, "floor"),
+    (224, 11, 4, 0, "ceil"),
+    (5, 3, 2, 1, "ceil"),
+    (4, 2, 3, 1, "ceil"),
+]
+
+
+def test_the_walking_window_stops_where_the_rule_says(browser, site):
+    page = browser.new_page()
+    page.goto((site.folder / "notebooks" / "03_size_arithmetic.html").as_uri())
+    walk = page.locator(".window-walk")
+    for size, kernel, stride, padding, rounding in WALKED:
+        fields = {"pixels": size, "window": kernel, "stride": stride, "padding": padding}
+        for name, value in fields.items():
+            walk.get_by_label(name, exact=True).fill(str(value))
+        walk.get_by_label("rounding", exact=True).select_option(rounding)
+        places = window_positions(size, kernel, stride, padding, rounding)
+        slider = walk.get_by_role("slider")
+        slider.fill(str(places))
+        last = min(size, (places - 1) * stride - padding + kernel) - 1
+        assert slider.get_attribute("max") == str(places)
+        assert f"Place {places} of {places}: pixels " in walk.locator(".walk-said").inner_text()
+        assert f" to {last}" in walk.locator(".walk-said").inner_text()
+        assert f"+ 1 = {places} places" in walk.locator(".walk-sum").inner_text()
+        left = max(0, size - 1 - last)
+        assert walk.locator(".walk-left").count() == left
+    walk.get_by_label("window", exact=True).fill("9")
+    assert "larger than the padded row" in walk.locator(".walk-said").inner_text()
+    page.close()

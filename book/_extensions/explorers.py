@@ -7,21 +7,26 @@ from sphinx.application import Sphinx
 
 from alexnet_course.explorer import networks, schema
 
-SCRIPTS = {"book/explorer": ("explorer/layers.js", "explorer/texts.js", "explorer/explorer.js")}
+RULES = "explorer/layers.js"
+SCRIPTS = {
+    "book/explorer": (RULES, "explorer/texts.js", "explorer/explorer.js"),
+    "notebooks/03_size_arithmetic": (RULES, "explorer/windows.js"),
+}
 
 
 def add_scripts(app: Sphinx, pagename: str, *_: Any) -> None:
-    """On the explorer's page, and nowhere else; a page may be opened from a folder, where a script
-    can't fetch data.
+    """On the pages that have an explorer, and on no other; a page may be opened from a folder,
+    where a script can't fetch data.
     """
     for number, script in enumerate(SCRIPTS.get(pagename, ())):
         app.add_js_file(script, priority=800 + number, loading_method="defer")
     if pagename in SCRIPTS:
+        app.add_css_file("explorer/explorer.css")
+    if pagename == "book/explorer":
         data = {"schema": schema(), "networks": networks(), "first": "alexnet-2012"}
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
         start = f'addEventListener("DOMContentLoaded", () => startExplorer({text}));'
         app.add_js_file(None, body=start, priority=810)
-        app.add_css_file("explorer/explorer.css")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
