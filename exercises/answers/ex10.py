@@ -48,26 +48,23 @@ SYMPTOMS = """
 """
 
 MENDED = """
-    samplers = [DistributedSampler(images, workers, r, seed=seed) for r in range(workers)]
-    dropout = [torch.Generator().manual_seed(100 * seed + r) for r in range(workers)]
-    log = []
+    ranks, log = range(workers), []
+    samplers = [DistributedSampler(images, workers, rank, seed=seed) for rank in ranks]
+    generators = [torch.Generator().manual_seed(100 * seed + rank) for rank in ranks]
     for epoch in range(epochs):
         for sampler in samplers:
             sampler.set_epoch(epoch)
         orders = [list(sampler) for sampler in samplers]
-        for step, start in enumerate(range(0, len(orders[0]), share)):
-            entries, total = [], torch.zeros_like(weight)
-            for rank in range(workers):
+        for start in range(0, len(orders[0]), share):
+            entries = []
+            for rank in ranks:
                 places = orders[rank][start : start + share]
-                draws = torch.rand(len(places), images.shape[1], generator=dropout[rank])
-                kept = draws < 0.5
-                x = 2 * kept * images[places]
-                copy = weight.clone().requires_grad_()
-                loss = F.cross_entropy(x @ copy.T, labels[places])
-                (gradient,) = torch.autograd.grad(loss, copy)
-                total += gradient
-                entries.append({"epoch": epoch, "step": step, "rank": rank, "places": places,
-                                "kept": kept, "gradient": gradient})
+                mine = images[places], labels[places]
+                gradient, kept = of_one_share(weight, *mine, generators[rank])
+                entry = {"epoch": epoch, "step": start // share, "rank": rank}
+                entry |= {"places": places, "kept": kept}
+                entries.append(entry | {"gradient": gradient})
+            total = sum(entry["gradient"] for entry in entries)
             change = -rate * total / workers
             weight += change
             log += [entry | {"change": change} for entry in entries]
@@ -86,6 +83,23 @@ def changed(text, *pairs):
 SET_EPOCH = """        for sampler in samplers:
             sampler.set_epoch(epoch)
 """
+SAMPLERS = """    samplers = [DistributedSampler(images, workers, rank, seed=seed) for rank in ranks]
+"""
+TURN = "gradient, kept = of_one_share(weight, *mine, generators[rank])"
+
+
+def own_turn(
+    kept="torch.rand(images[places].shape, generator=generators[rank]) < 0.5", scale="2 * "
+):
+    """A worker's turn in a student's own words."""
+    return (
+        TURN,
+        f"""kept = {kept}
+                copy = weight.clone().requires_grad_()
+                loss = F.cross_entropy(({scale}kept * images[places]) @ copy.T, labels[places])
+                (gradient,) = torch.autograd.grad(loss, copy)""",
+    )
+
 
 WRONG = {
     "hand-towers": {
@@ -301,45 +315,52 @@ WRONG = {
             MENDED, (SET_EPOCH, "        samplers[0].set_epoch(epoch)\n")
         ),
         "samplers with a seed for each worker": changed(
-            MENDED, ("workers, r, seed=seed)", "workers, r, seed=seed + r)")
+            MENDED, ("workers, rank, seed=seed)", "workers, rank, seed=seed + rank)")
         ),
-        "the same seed for all masks": changed(MENDED, ("100 * seed + r", "seed")),
+        "the same seed for all masks": changed(MENDED, ("100 * seed + rank", "seed")),
         "masks begin again in each epoch": changed(
             MENDED,
             (
-                "    log = []\n    for epoch in range(epochs):\n",
-                """    log = []
-    for epoch in range(epochs):
-        dropout = [torch.Generator().manual_seed(100 * seed + r) for r in range(workers)]
+                SET_EPOCH,
+                SET_EPOCH
+                + """        for rank in ranks:
+            generators[rank].manual_seed(100 * seed + rank)
 """,
             ),
         ),
         "worker and epoch added": changed(
             MENDED,
             (
-                "    log = []\n    for epoch in range(epochs):\n",
-                """    log = []
-    for epoch in range(epochs):
-        dropout = [torch.Generator().manual_seed(seed + r + epoch) for r in range(workers)]
+                SET_EPOCH,
+                SET_EPOCH
+                + """        for rank in ranks:
+            generators[rank].manual_seed(seed + rank + epoch)
 """,
             ),
         ),
         "one mask for a share": changed(
-            MENDED, ("kept = draws < 0.5", "kept = (draws[:1] < 0.5).expand_as(draws)")
+            MENDED,
+            own_turn(
+                "(torch.rand(1, images.shape[1], generator=generators[rank]) < 0.5).expand(len(places), -1)"
+            ),
         ),
+        "what is kept is not doubled": changed(MENDED, own_turn(scale="")),
+        "dropout left out": changed(
+            MENDED, own_turn("torch.ones(len(places), images.shape[1]).bool()", "")
+        ),
+        "masks from everybody's generator": changed(MENDED, ("generators[rank])", "None)")),
         "the sum still there": changed(MENDED, ("total / workers", "total")),
         "divided by the share": changed(MENDED, ("total / workers", "total / share")),
-        "divided twice": changed(MENDED, ("total += gradient\n", "total += gradient / workers\n")),
+        "divided twice": changed(
+            MENDED, ("for entry in entries)", "for entry in entries) / workers")
+        ),
         "always halved": changed(MENDED, ("total / workers", "total / 2")),
-        "masks from everybody's generator": changed(MENDED, (", generator=dropout[rank]", "")),
         "the seed ignored": changed(
             MENDED,
-            ("workers, r, seed=seed)", "workers, r)"),
-            ("100 * seed + r", "r"),
+            ("workers, rank, seed=seed)", "workers, rank)"),
+            ("100 * seed + rank", "rank"),
         ),
-        "no shuffling": changed(MENDED, ("r, seed=seed)", "r, seed=seed, shuffle=False)")),
-        "what is kept is not doubled": changed(MENDED, ("x = 2 * kept", "x = kept")),
-        "dropout left out": changed(MENDED, ("draws < 0.5", "draws < 2")),
+        "no shuffling": changed(MENDED, ("rank, seed=seed)", "rank, seed=seed, shuffle=False)")),
         "the weight is not changed in place": changed(
             MENDED, ("weight += change", "weight = weight + change")
         ),
@@ -453,43 +474,39 @@ RIGHT = {
     },
     "mended": {
         "three changes": MENDED,
-        "the mean on the way, seeds far apart": changed(
+        "a turn in own words, the mean on the way, seeds far apart": changed(
             MENDED,
-            ("total += gradient\n", "total += gradient / workers\n"),
+            own_turn(),
+            ('entry | {"gradient": gradient}', 'entry | {"gradient": gradient.clone()}'),
+            ("for entry in entries)", "for entry in entries) / workers"),
             ("-rate * total / workers", "-rate * total"),
-            ("100 * seed + r", "seed + 7919 * (r + 1)"),
+            ("100 * seed + rank", "seed + 7919 * (rank + 1)"),
         ),
         "seed plus rank, as PyTorch's examples have it": changed(
-            MENDED, ("100 * seed + r", "seed + r")
+            MENDED, ("100 * seed + rank", "seed + rank")
         ),
         "an order for all, shared out by hand": changed(
             MENDED,
-            (
-                "    samplers = [DistributedSampler(images, workers, r, seed=seed) for r in range(workers)]\n",
-                "",
-            ),
+            (SAMPLERS, ""),
             (
                 SET_EPOCH,
-                "        draw = torch.Generator().manual_seed(1000 * seed + epoch)\n"
-                "        order = torch.randperm(len(images), generator=draw).tolist()\n",
+                """        draw = torch.Generator().manual_seed(1000 * seed + epoch)
+        order = torch.randperm(len(images), generator=draw).tolist()
+""",
             ),
-            (
-                "[list(sampler) for sampler in samplers]",
-                "[order[r::workers] for r in range(workers)]",
-            ),
+            ("[list(sampler) for sampler in samplers]", "[order[rank::workers] for rank in ranks]"),
         ),
         "shares one after another, a generator for each epoch and worker": changed(
             MENDED,
-            (
-                "    samplers = [DistributedSampler(images, workers, r, seed=seed) for r in range(workers)]\n",
-                "",
-            ),
+            (SAMPLERS, ""),
             (
                 SET_EPOCH,
-                "        draw = torch.Generator().manual_seed(1000 * seed + epoch)\n"
-                "        order = torch.randperm(len(images), generator=draw)\n"
-                "        dropout = [torch.Generator().manual_seed(10**6 * seed + 100 * epoch + r)\n"
-                "                   for r in range(workers)]\n",
+                """        draw = torch.Generator().manual_seed(1000 * seed + epoch)
+        order = torch.randperm(len(images), generator=draw)
+        generators = [
+            torch.Generator().manual_seed(10**6 * seed + 100 * epoch + rank) for rank in ranks
+        ]
+""",
             ),
             (
                 "[list(sampler) for sampler in samplers]",
