@@ -190,6 +190,33 @@ def _paper_layers(
     )
 
 
+LENET_5 = Architecture(
+    "lenet-5",
+    (1, 32, 32),
+    (
+        Conv("c1", 6, kernel=5),
+        Activation("tanh1", "tanh"),
+        Pool("s2", kernel=2, stride=2, mode="average"),
+        Conv("c3", 16, kernel=5),
+        Activation("tanh3", "tanh"),
+        Pool("s4", kernel=2, stride=2, mode="average"),
+        Conv("c5", 120, kernel=5),
+        Activation("tanh5", "tanh"),
+        Flatten("flatten"),
+        Linear("f6", 84),
+        Activation("tanh6", "tanh"),
+        Linear("output", 10),
+    ),
+    source="LeCun et al. 1998, §II.B",
+    note=(
+        "As most build it today, with 61,706 parameters where the paper has 60,000: each kernel of "
+        "c3 sees all six maps, not the three to six of Table I (2,416 parameters for 1,516); s2 "
+        "and s4 average, without a trained factor, a bias and a tanh for each map (none for 12 and "
+        "32); output is linear, not distances to ten drawn codes (850 for none); and tanh is plain."
+    ),
+)
+
+
 ALEXNET_2012 = Architecture(
     "alexnet-2012",
     (3, 227, 227),
@@ -586,7 +613,7 @@ ALEXNETS = (
 )
 COMPOSED = (_two_towers(), _resnet18(), _googlenet())  # with layers made of layers
 
-ARCHITECTURES: dict[str, Architecture] = {a.name: a for a in (*ALEXNETS, *COMPOSED)}
+ARCHITECTURES: dict[str, Architecture] = {a.name: a for a in (*ALEXNETS, LENET_5, *COMPOSED)}
 
 
 def architecture(name: str) -> Architecture:

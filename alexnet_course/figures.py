@@ -361,17 +361,21 @@ def plot_intervals(table: pd.DataFrame, label: str) -> Drawing:
 
 
 @_styled
-def plot_points(table: pd.DataFrame, label: str) -> Drawing:
-    """A line for each row of ``table`` with a marker for each column, on a logarithmic axis; the
-    first column filled, the others open.
+def plot_points(table: pd.DataFrame, label: str, log: bool = True) -> Drawing:
+    """A line for each row of ``table`` with a marker for each column; the first column filled, the
+    others open. The axis is logarithmic, or with ``log=False`` linear and begins at 0.
     """
     figure, axis = _subplots(figsize=(WIDTH, 1.2 + 0.36 * len(table)))
     rows = range(len(table))
     for place, ((name, values), marker) in enumerate(zip(table.items(), "oDs^", strict=False)):
         face = {"mfc": "none", "mew": 2, "ms": 9} if place else {"ms": 6}
         axis.plot(values, rows, marker, color=PALETTE[place], label=name, **face)
-    axis.set(xscale="log", yticks=rows, yticklabels=table.index, xlabel=label)
+    axis.set(yticks=rows, yticklabels=table.index, xlabel=label)
     axis.set_ylim(len(table) - 0.5, -0.5)
+    if log:
+        axis.set_xscale("log")
+    else:
+        axis.set_xlim(left=0)
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.grid(axis="y", visible=False)
     _explain(figure)

@@ -84,6 +84,10 @@ HEAD = [(4096, 9216, 1), (4096, 4096, 1), (1000, 4096, 1)]
 IN_2012 = [(96, 3, 121), (256, 48, 25), *BLOCKS_3_TO_5, *HEAD]
 WHOLE = [(96, 3, 121), (256, 96, 25), (384, 256, 9), (384, 384, 9), (256, 384, 9), *HEAD]
 BY_HAND = {
+    "lenet-5": (  # outputs, inputs seen, window, as in its paper but for c3
+        156 + 2_416 + 48_120 + 10_164 + 850,
+        [(6, 1, 25), (16, 6, 25), (120, 16, 25), (84, 120, 1), (10, 84, 1)],
+    ),
     "alexnet-2012": (60_965_224, IN_2012),
     "alexnet-2012-code": (60_965_224, IN_2012),
     "alexnet-2012-half": (
@@ -144,6 +148,28 @@ BY_HAND = {
 
 def test_every_network_has_a_sum_by_hand():
     assert BY_HAND.keys() | {"two-towers", "resnet18", "googlenet"} == ARCHITECTURES.keys()
+
+
+def test_lenet_5_differs_from_its_paper_by_what_its_note_says():
+    """LeCun et al. 1998, §II.B: 340,908 connections, but only 60,000 trainable parameters."""
+    table = by_name(ARCHITECTURES["lenet-5"])["parameters"]
+    seen = 6 * [3] + 6 * [4] + 3 * [4] + [6]  # maps of s2 that each map of c3 reads (Table I)
+    published = {
+        "c1": 6 * (5 * 5 + 1),
+        "s2": 6 * (1 + 1),
+        "c3": sum(maps * 5 * 5 + 1 for maps in seen),
+        "s4": 16 * (1 + 1),
+        "c5": 120 * (16 * 5 * 5 + 1),
+        "f6": 84 * (120 + 1),
+        "output": 0,
+    }
+    assert list(published.values()) == [156, 12, 1_516, 32, 48_120, 10_164, 0]
+    assert sum(published.values()) == 60_000
+    more = {name: table[name] - published[name] for name in published}
+    assert more == {"c1": 0, "s2": -12, "c3": 900, "s4": -32, "c5": 0, "f6": 0, "output": 850}
+    for number in (61_706, 60_000, 2_416, 1_516, 850):
+        assert f"{number:,}" in ARCHITECTURES["lenet-5"].note
+    assert table["total"] == 61_706 == 60_000 + 900 + 850 - 12 - 32
 
 
 def test_parameters_of_two_towers_are_those_of_groups():

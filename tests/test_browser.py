@@ -514,7 +514,8 @@ def test_search_leads_to_where_a_page_explains_it(opened, query, section):
 
 def test_search_shows_the_start_page_where_its_number_stands_in_prose(opened):
     titles = asked(opened, "60965224").locator(".search-found h2").all_inner_texts()
-    assert "Learn AlexNet" in titles[:3] and titles[3].startswith("3")  # only asks about it
+    assert "Learn AlexNet" in titles[:3]
+    assert any(title.startswith("3") for title in titles[3:])  # only asks about it
 
 
 def test_excerpts_are_cut_between_words(opened):

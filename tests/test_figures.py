@@ -390,6 +390,8 @@ def test_points_stand_in_the_line_of_their_row():
     assert drawn == {"told": [(0, 1.5), (1, 900.0)], "expected": [(0, 2.0), (1, 800.0)]}
     assert [label.get_text() for label in axis.get_yticklabels()] == ["one", "two"]
     assert axis.get_xscale() == "log" and axis.yaxis_inverted()
+    (axis,) = figures.plot_points(pd.DataFrame({"a": [20.0, 30.0]}), "%", log=False).axes
+    assert axis.get_xscale() == "linear" and axis.get_xlim()[0] == 0
 
 
 def test_a_history_is_drawn_with_its_held_out_set():
