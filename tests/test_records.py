@@ -43,13 +43,19 @@ def check(path):
 def check_digests(path, manifest):
     assert sealed({k: v for k, v in manifest.items() if k != "record_digest"}) == manifest
     if "arm" in manifest:  # else it is a speed, which has no table
-        tables = {file.name.removeprefix(f"{path.stem}."): file for file in beside(path)}
-        digests = {k: hashlib.sha256(file.read_bytes()).hexdigest() for k, file in tables.items()}
-        assert digests == manifest["csv_digests"]
+        assert digests_beside(path, "csv") == manifest["csv_digests"]
+        assert digests_beside(path, "npz") == manifest.get("weights_digests", {})
 
 
-def beside(path):
-    return path.parent.glob(f"{path.stem}.*csv")
+def digests_beside(path, kind):
+    return {
+        file.name.removeprefix(f"{path.stem}."): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in beside(path, kind)
+    }
+
+
+def beside(path, kind="csv"):
+    return path.parent.glob(f"{path.stem}.*{kind}")
 
 
 def check_manifest(manifest, arm):
@@ -63,6 +69,7 @@ def check_manifest(manifest, arm):
     assert datetime.fromisoformat(manifest["finished"]).tzinfo
     finished = manifest.get("epochs", arm.recipe.epochs) == arm.recipe.epochs
     assert list(manifest.get("measures", ())) == (list(arm.measures) if finished else [])
+    assert ("weights_digests" in manifest) == bool(arm.keeps and finished)
 
 
 def images(arm):
@@ -159,7 +166,7 @@ def copy_of(name, tmp_path):
     path = RECORDED / f"{name}.json"
     folder = tmp_path / path.parent.name
     folder.mkdir()
-    for file in (path, *beside(path)):
+    for file in (path, *beside(path), *beside(path, "npz")):
         shutil.copy(file, folder)
     check(folder / path.name)
     return folder / path.name
@@ -230,9 +237,8 @@ def test_no_change_of_a_table_goes_unnoticed(copied):
 def renewed(path, manifest):
     """Write the manifest with digests of what is there now, as who means a change would."""
     manifest = {k: v for k, v in manifest.items() if k != "record_digest"}
-    tables = {file.name.removeprefix(f"{path.stem}."): file for file in beside(path)}
-    digests = {k: hashlib.sha256(f.read_bytes()).hexdigest() for k, f in tables.items()}
-    manifest |= {"csv_digests": digests, "config_digest": digest(manifest["config"])}
+    digests = {"csv_digests": digests_beside(path, "csv")}
+    manifest |= digests | {"config_digest": digest(manifest["config"])}
     path.write_text(json.dumps(sealed(manifest)))
 
 
