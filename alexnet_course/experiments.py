@@ -358,6 +358,7 @@ def _features() -> dict[str, Arm]:
         "without-dropout": _other(base, network.without("dropout")),
         "without-crops-and-flips": _other(base, augmentation=(colour,)),
         "tanh": _other(base, network.with_activation("tanh")),
+        "he-in-conv1": _other(base, first_weights=HE),
     }
 
 

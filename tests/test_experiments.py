@@ -198,9 +198,11 @@ def test_towers_are_compared_at_equal_cost_and_only_the_paper_s_meet_in_conv3():
 def test_networks_to_look_at_differ_in_one_ingredient_and_keep_their_first_kernels():
     arms = EXPERIMENTS["features"].arms
     base = arms["half-as-long"]
+    he = "first_weights=FirstWeights('he')"
     changes = {
         "everything": ["epochs=24"],
         "half-as-long": [],
+        "he-in-conv1": [he],
         "without-lrn": ["lrn1 left out", "lrn2 left out", "learning_rate=0.03"],
         "without-dropout": ["dropout5 left out"],
         "without-crops-and-flips": ["Flip left out", "Crop left out"],
