@@ -800,30 +800,37 @@ def show_maps(image: Any, maps: Mapping[str, Any], columns: int = 6) -> Drawing:
 def show_channel(
     title: str, patches: Any, labels: Sequence[str], tuning: Mapping[str, pd.Series], kernel=None
 ) -> Drawing:
-    """A channel's page: its ``kernel`` ``[3, height, width]`` (if it reads the image), the patches
-    ``[9, 3, side, side]`` that it answers to most, each under its class, and a curve for each of
-    ``tuning``, whose series are indexed by what was shown.
+    """A channel's page: its ``kernel`` ``[3, height, width]``, if it reads the image, else its
+    strongest patch; the nine patches ``[9, 3, side, side]`` that it answers to most, the strongest
+    first, each under its class; and a curve for each of ``tuning``, one to three series indexed by
+    what was shown.
     """
-    figure = plt.figure(figsize=(WIDTH, 6.2), FigureClass=Drawing)
+    rows = [["large"] * 3 + [f"patch {3 * row + place}" for place in range(3)] for row in range(3)]
+    share = 6 // len(tuning)
+    figure, axes = plt.subplot_mosaic(
+        [*rows, [label for label in tuning for _ in range(share)]],
+        figsize=(WIDTH, 6.2),
+        FigureClass=Drawing,
+        height_ratios=(1, 1, 1, 1.7),
+    )
     figure.suptitle(title)
-    above, below = figure.subfigures(2, 1, height_ratios=(3.7, 2.1))
-    left, right = above.subfigures(1, 2, width_ratios=(1, 1.5))
-    if kernel is not None:
-        axis = left.subplots()
-        axis.imshow(_tiles(kernel[None], 1), interpolation="none")
-        axis.set_title("kernel", loc="left")
-        axis.axis("off")
-    for axis, patch, label in zip(right.subplots(3, 3).ravel(), patches, labels):
-        axis.imshow(patch.permute(1, 2, 0).numpy(), interpolation="none")
-        axis.set_title(label, pad=2, size=9)
-        axis.axis("off")
-    for axis, (label, curve) in zip(
-        below.subplots(1, len(tuning), squeeze=False)[0], tuning.items()
-    ):
-        axis.plot(curve.index, curve)
-        axis.set_xticks(curve.index[:: len(curve) // 4])
-        _name_axes(axis, str(curve.index.name), label)
+    large = patches[0] if kernel is None else _tiles(kernel[None], 1)
+    _picture(axes["large"], large, "strongest patch" if kernel is None else "kernel")
+    for place, (patch, label) in enumerate(zip(patches, labels)):
+        _picture(axes[f"patch {place}"], patch, label)
+    for label, curve in tuning.items():
+        axes[label].plot(curve.index, curve)
+        axes[label].set_xticks(curve.index[:: len(curve) // 4])
+        _name_axes(axes[label], str(curve.index.name), label)
     return figure
+
+
+def _picture(axis: Axes, image: Any, label: str) -> None:
+    """An image, ``[height, width, colours]`` or a tensor with its colours first, under its label."""
+    shown = image if isinstance(image, np.ndarray) else image.permute(1, 2, 0).numpy()
+    axis.imshow(shown, interpolation="none")
+    axis.set_title(label, pad=2, size=9)
+    axis.axis("off")
 
 
 @_styled
@@ -833,10 +840,8 @@ def show_occlusion(images: Any, maps: Any, labels: Sequence[str]) -> Drawing:
     """
     figure, axes = _subplots(2, len(images), figsize=(WIDTH, 3.9), squeeze=False)
     for (above, below), image, left, label in zip(axes.T, images, maps, labels):
-        above.imshow(image.permute(1, 2, 0).numpy(), interpolation="none")
-        above.set_title(label, pad=2, size=9)
+        _picture(above, image, label)
         shown = below.imshow(left.numpy(), vmin=0, vmax=1, cmap="viridis", interpolation="none")
-        above.axis("off")
         below.axis("off")
     bar = figure.colorbar(shown, ax=axes[1], location="bottom", aspect=40)
     bar.set_label("probability with the place hidden")
