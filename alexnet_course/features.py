@@ -6,7 +6,7 @@ experiment ``features`` on CIFAR-10, and records the numbers beside the course's
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -359,6 +359,12 @@ def measured_seeds(folder: Path = RECORDED) -> list[int]:
     return sorted(int(name.rpartition("seed")[2]) for name in names)
 
 
+def preparation_for(data: ImageData) -> Preparation:
+    """What is done to images before the network of :data:`ARM` sees them."""
+    recipe = experiment(EXPERIMENT).arms[ARM].recipe
+    return Preparation(recipe.preparation, data.train.images)
+
+
 def measure(network: nn.Sequential, data: ImageData) -> dict[str, Any]:
     """All that is recorded of one network: confusion, reliability, neighbours and probes.
 
@@ -366,8 +372,7 @@ def measure(network: nn.Sequential, data: ImageData) -> dict[str, Any]:
     sought among all training images; probes learn from the first :data:`PROBED` of those and are
     measured on all test images.
     """
-    recipe = experiment(EXPERIMENT).arms[ARM].recipe
-    preparation = Preparation(recipe.preparation, data.train.images)
+    preparation = preparation_for(data)
     likely = probabilities(network, data.held_out, preparation)
     labels = data.held_out.labels
     table = reliability(likely, labels)
@@ -422,11 +427,6 @@ def _probes(network: nn.Sequential, data: ImageData, preparation: Preparation) -
     pixels = [pooled(preparation(part.images)) for part in (train, data.held_out)]
     accuracy = linear_probe(pixels[0], train.labels, pixels[1], data.held_out.labels)
     return {"pixels": round(accuracy, 2), **found}
-
-
-def intervals_of(records: Iterable[Mapping[str, Any]], key: str) -> pd.DataFrame:
-    """What ``records`` have under ``key``: a row for each, a column for each number."""
-    return pd.DataFrame([record[key] for record in records])
 
 
 # ImageNet.

@@ -826,7 +826,7 @@ def show_channel(
 
 
 def _picture(axis: Axes, image: Any, label: str) -> None:
-    """An image, ``[height, width, colours]`` or a tensor with its colours first, under its label."""
+    """An image, its colours last (NumPy) or first (PyTorch), under its label."""
     shown = image if isinstance(image, np.ndarray) else image.permute(1, 2, 0).numpy()
     axis.imshow(shown, interpolation="none")
     axis.set_title(label, pad=2, size=9)
