@@ -103,8 +103,12 @@ def all_outputs(
 
 
 def pooled(maps: Tensor, side: int = 4) -> Tensor:
-    """The means over ``side`` × ``side`` parts of each map, flattened; vectors as they are."""
-    return F.adaptive_avg_pool2d(maps, side).flatten(1) if maps.dim() == 4 else maps
+    """The means over ``side`` × ``side`` parts of each map, or as many as it has values, flattened;
+    vectors as they are.
+    """
+    if maps.dim() == 2:
+        return maps
+    return F.adaptive_avg_pool2d(maps, [min(side, length) for length in maps.shape[2:]]).flatten(1)
 
 
 def strongest(maps: Tensor, channel: int, count: int = 9) -> pd.DataFrame:
@@ -254,6 +258,16 @@ def occlusion(
 # Neighbours and linear probes.
 
 
+def vectors(network: nn.Sequential, split: Split, preparation: Preparation, name: str) -> Tensor:
+    """A vector for each image: what layer ``name`` makes of it (:func:`all_outputs`), or, for
+    ``"pixels"``, all values of the prepared image.
+    """
+    if name != "pixels":
+        return all_outputs(network, split, preparation, [name])[name]
+    parts = split.images.split(EVALUATION_BATCH)
+    return torch.cat([preparation(part).flatten(1) for part in parts])
+
+
 def nearest(queries: Tensor, stored: Tensor, count: int) -> Tensor:
     """The places in ``stored`` of the ``count`` vectors nearest to each of ``queries``, by
     Euclidean distance, the nearest first: int64 ``[queries, count]``.
@@ -396,22 +410,14 @@ def _neighbours(
     shares = {}
     for name in ("pixels", "relu5"):
         near = nearest(
-            _features(network, queries, preparation, name),
-            _features(network, data.train, preparation, name),
+            vectors(network, queries, preparation, name),
+            vectors(network, data.train, preparation, name),
             NEIGHBOURS,
         )
         for count in (1, NEIGHBOURS):
             share = shared_class(near[:, :count], queries.labels, data.train.labels)
             shares[f"{name}-{count}"] = round(share, 2)
     return shares
-
-
-def _features(network: nn.Sequential, split: Split, preparation: Preparation, name: str) -> Tensor:
-    """``"pixels"``, all values of the prepared images; or what a layer makes (:func:`pooled`)."""
-    if name == "pixels":
-        parts = split.images.split(EVALUATION_BATCH)
-        return torch.cat([preparation(part).flatten(1) for part in parts])
-    return all_outputs(network, split, preparation, [name])[name]
 
 
 def _probes(network: nn.Sequential, data: ImageData, preparation: Preparation) -> dict[str, float]:

@@ -245,6 +245,8 @@ def test_maps_are_pooled_to_sixteen_parts_and_vectors_kept():
     assert features.pooled(maps).shape == (1, 32)
     assert features.pooled(maps)[0, 0] == maps[0, 0, :2, :2].mean()
     assert torch.equal(features.pooled(maps.flatten(1)), maps.flatten(1))
+    small = torch.randn(2, 5, 3, 3)
+    assert torch.equal(features.pooled(small), small.flatten(1))
 
 
 # Recorded
