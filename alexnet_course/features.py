@@ -237,7 +237,8 @@ def hardest(likely: Tensor, labels: Tensor, count: int = 4) -> Tensor:
 def occlusion(
     network: nn.Module, image: Tensor, label: int, side: int = 7, step: int = 1
 ) -> Tensor:
-    """The probability of class ``label`` with a square of ``side`` pixels hidden at each place.
+    """The log-odds ln(p / (1 − p)) of class ``label`` with a square of ``side`` pixels hidden at
+    each place: 0 where its probability p is one half, and without an end towards 0 and 1.
 
     ``image`` is prepared, ``[3, height, width]``; hidden is what the mean image has: 0. The middle
     of the square moves over the whole image, ``step`` pixels at a time.
@@ -250,9 +251,9 @@ def occlusion(
     for number, (row, column) in enumerate(torch.cartesian_prod(rows, columns).tolist()):
         top, left = max(0, row - half), max(0, column - half)
         hidden[number, :, top : row - half + side, left : column - half + side] = 0
-    parts = hidden.split(EVALUATION_BATCH)
-    likely = torch.cat([network(part).softmax(1)[:, label] for part in parts])
-    return likely.reshape(len(rows), len(columns))
+    logits = torch.cat([network(part) for part in hidden.split(EVALUATION_BATCH)])
+    others = torch.cat([logits[:, :label], logits[:, label + 1 :]], 1).logsumexp(1)
+    return (logits[:, label] - others).reshape(len(rows), len(columns))
 
 
 # Neighbours and linear probes.

@@ -835,16 +835,22 @@ def _picture(axis: Axes, image: Any, label: str) -> None:
 
 @_styled
 def show_occlusion(images: Any, maps: Any, labels: Sequence[str]) -> Drawing:
-    """Images (uint8 ``[N, 3, height, width]``) over maps of what is left of a class's probability
-    when each place is hidden: dark where nothing is left.
+    """Images (uint8 ``[N, 3, height, width]``) over maps of a class's log-odds with each place
+    hidden, all in one scale: dark where least is left.
     """
     figure, axes = _subplots(2, len(images), figsize=(WIDTH, 3.9), squeeze=False)
+    low, high = (
+        min(float(left.min()) for left in maps),
+        max(float(left.max()) for left in maps),
+    )
     for (above, below), image, left, label in zip(axes.T, images, maps, labels):
         _picture(above, image, label)
-        shown = below.imshow(left.numpy(), vmin=0, vmax=1, cmap="viridis", interpolation="none")
+        shown = below.imshow(
+            left.numpy(), vmin=low, vmax=high, cmap="viridis", interpolation="none"
+        )
         below.axis("off")
     bar = figure.colorbar(shown, ax=axes[1], location="bottom", aspect=40)
-    bar.set_label("probability with the place hidden")
+    bar.set_label("log-odds with the place hidden")
     return figure
 
 

@@ -191,8 +191,8 @@ def test_occlusion_hides_each_place_once():
     image[0, 2, 5] = 3.0
     left = features.occlusion(OnePixel(), image, 0, side=3)
     assert left.shape == (6, 8)
-    expected = torch.full((6, 8), torch.tensor([3.0, 0]).softmax(0)[0].item())
-    expected[1:4, 4:7] = 0.5
+    expected = torch.full((6, 8), 3.0)  # p = 1 / (1 + exp(−3)); one half where it is hidden
+    expected[1:4, 4:7] = 0
     torch.testing.assert_close(left, expected)
     coarse = features.occlusion(OnePixel(), image, 0, side=3, step=2)
     torch.testing.assert_close(coarse, expected[::2, ::2])

@@ -131,6 +131,18 @@ def test_a_shipped_record_without_a_history_is_as_it_was_made(path):
     check_digests(path, json.loads(path.read_text()))
 
 
+def test_what_was_measured_of_a_network_is_of_the_weights_that_are_kept():
+    for path in RECORDED.glob("features-measured/*.json"):
+        measured = json.loads(path.read_text())
+        run = json.loads((RECORDED / measured["experiment"] / path.name).read_text())
+        for key in ("arm", "seed", "data_digest"):
+            assert measured[key] == run[key]
+        assert measured["weights_digest"] == run["weights_digests"]["weights.npz"]
+        assert set(measured["neighbours"]) == {"pixels-1", "pixels-5", "relu5-1", "relu5-5"}
+        right = sum(row[place] for place, row in enumerate(measured["confusion"]))
+        assert measured["accuracy"] == pytest.approx(right / 100)
+
+
 def test_what_tutorials_reported_is_as_it_was_copied():
     """Change the digest here only with a number that was compared with its tutorial."""
     content = (RECORDED / "reported.csv").read_bytes()
