@@ -6,7 +6,7 @@ experiment ``features`` on CIFAR-10, and records the numbers beside the course's
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,9 +24,10 @@ from alexnet_course.checkpoints import require_writable, write_atomically
 from alexnet_course.config import digest
 from alexnet_course.data import image_data
 from alexnet_course.data.images import ImageData, Split
-from alexnet_course.data.preparation import Preparation
+from alexnet_course.data.preparation import Preparation, centre_crop
 from alexnet_course.experiments import experiment
 from alexnet_course.fields import fitting
+from alexnet_course.figures import Drawing, show_channel
 from alexnet_course.network import Network, build, load_weights
 from alexnet_course.provenance import RECORDED, environment, sealed
 from alexnet_course.results import WEIGHTS, existing, manifests, reading, record_path, trained
@@ -34,6 +35,7 @@ from alexnet_course.training import EVALUATION_BATCH
 
 EXPERIMENT, ARM = "features", "everything"  # whose weights are looked at
 FOLDER = "features-measured"
+ANGLES, PERIOD = range(0, 180, 15), 5  # degrees, pixels: of the stripes that channels are shown
 GREY = 128  # of 255, in the place of what lies outside an image
 
 
@@ -179,6 +181,41 @@ def answers(network: nn.Sequential, layer: str, channel: int, stimuli: Tensor) -
     )
     height, width = maps.shape[2:]
     return maps[:, channel, height // 2, width // 2].reshape(stimuli.shape[:-3])
+
+
+def channel_page(
+    network: Network,
+    layer: str,
+    channel: int,
+    split: Split,
+    preparation: Preparation,
+    classes: Sequence[str],
+) -> Drawing:
+    """A channel of ``layer`` in one figure (:func:`~alexnet_course.figures.show_channel`): the
+    patches of ``split`` that it answers to most, and its answers to stripes and to even colours.
+    """
+    side = network.architecture.input_shape[1]
+    images = centre_crop(split.images, side)
+    maps = [
+        outputs(network, preparation(part), [layer])[layer]
+        for part in split.images.split(EVALUATION_BATCH)
+    ]
+    best = strongest(torch.cat(maps), channel)
+    patches = [
+        patch(images[place.image], network.architecture, layer, place.row, place.column)
+        for place in best.itertuples()
+    ]
+    turned = answers(network, layer, channel, gratings(side, ANGLES, PERIOD)).amax(1)
+    coloured = answers(network, layer, channel, hues(side))
+    tuning = {
+        "to stripes": pd.Series(turned, pd.Index(ANGLES, name="angle (°)")),
+        "to colours": pd.Series(coloured, pd.Index(range(0, 360, 15), name="hue (°)")),
+    }
+    labels = [classes[label] for label in split.labels[best["image"].to_numpy()].tolist()]
+    names = [name for name, _ in network.named_children()]
+    reads_image = names.index(layer) <= 1  # the first convolution, or its activation
+    kernel = network[0].weight[channel].detach() if reads_image else None
+    return show_channel(f"{layer}, channel {channel}", patches, labels, tuning, kernel)
 
 
 # Answers, mistakes and how sure they are.

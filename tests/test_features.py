@@ -149,6 +149,20 @@ def test_hues_go_round_from_red_and_are_no_brighter_than_the_mean():
     assert colours[1, :, 0, 0].tolist() == pytest.approx([0.5, 0.5, -1])  # yellow
 
 
+def test_a_channels_page_shows_what_it_answers_to_most(tiny_data):
+    network = build(SMALL, seed=0)
+    preparation = Preparation((), tiny_data.train.images)
+    split, classes = tiny_data.train, tiny_data.classes
+    for layer, title in (("relu1", "kernel"), ("pool2", "strongest patch")):
+        axes = features.channel_page(network, layer, 1, split, preparation, classes).axes
+        found = {axis.get_title() or axis.get_title(loc="left"): axis for axis in axes}
+        assert {title, "to stripes", "to colours"} <= found.keys()
+        maps = features.outputs(network, preparation(split.images), [layer])[layer]
+        image = int(maps[:, 1].flatten(1).amax(1).argmax())
+        assert axes[1].get_title() == classes[split.labels[image]]
+        assert len(found["to colours"].lines[0].get_xdata()) == 24
+
+
 # Answers
 
 LIKELY = torch.tensor(
