@@ -211,7 +211,7 @@ def channel_page(
         "to stripes": pd.Series(turned, pd.Index(ANGLES, name="angle (°)")),
         "to colours": pd.Series(coloured, pd.Index(range(0, 360, 15), name="hue (°)")),
     }
-    labels = [classes[label] for label in split.labels[best["image"].to_numpy()].tolist()]
+    labels = [classes[int(split.labels[image])] for image in best["image"]]
     names = [name for name, _ in network.named_children()]
     reads_image = names.index(layer) <= 1  # the first convolution, or its activation
     kernel = network[0].weight[channel].detach() if reads_image else None
