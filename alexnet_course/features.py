@@ -6,7 +6,7 @@ experiment ``features`` on CIFAR-10, and records the numbers beside the course's
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from alexnet_course.arithmetic import receptive_rows
 from alexnet_course.checkpoints import require_writable, write_atomically
 from alexnet_course.config import digest
 from alexnet_course.data import image_data
-from alexnet_course.data.images import ImageData, Split
+from alexnet_course.data.images import ImageData, Labelled, Split
 from alexnet_course.data.preparation import Preparation, centre_crop
 from alexnet_course.experiments import experiment
 from alexnet_course.fields import fitting
@@ -91,15 +91,22 @@ def outputs(network: nn.Sequential, images: Tensor, names: Iterable[str]) -> dic
     return made
 
 
+def prepared(split: Labelled, preparation: Preparation) -> Iterator[Tensor]:
+    """All images of ``split``, batch after batch, as the network sees them."""
+    places = torch.arange(len(split))
+    for images, _ in split.batches(places, EVALUATION_BATCH, preparation.device):
+        yield preparation(images)
+
+
 def all_outputs(
-    network: nn.Sequential, split: Split, preparation: Preparation, names: Iterable[str]
+    network: nn.Sequential, split: Labelled, preparation: Preparation, names: Iterable[str]
 ) -> dict[str, Tensor]:
     """:func:`outputs` for all images of ``split``; of maps, the means over 4 × 4 parts of each,
     flattened: ``[N, channels · 16]``.
     """
     names, parts = list(names), []
-    for images in split.images.split(EVALUATION_BATCH):
-        made = outputs(network, preparation(images), names)
+    for images in prepared(split, preparation):
+        made = outputs(network, images, names)
         parts.append({name: pooled(made[name]) for name in names})
     return {name: torch.cat([part[name] for part in parts]) for name in names}
 
@@ -110,7 +117,8 @@ def pooled(maps: Tensor, side: int = 4) -> Tensor:
     """
     if maps.dim() == 2:
         return maps
-    return F.adaptive_avg_pool2d(maps, [min(side, length) for length in maps.shape[2:]]).flatten(1)
+    height, width = (min(side, length) for length in maps.shape[2:])
+    return F.adaptive_avg_pool2d(maps, (height, width)).flatten(1)
 
 
 def strongest(maps: Tensor, channel: int, count: int = 9) -> pd.DataFrame:
@@ -196,10 +204,8 @@ def channel_page(
     """
     side = network.architecture.input_shape[1]
     images = centre_crop(split.images, side)
-    maps = [
-        outputs(network, preparation(part), [layer])[layer]
-        for part in split.images.split(EVALUATION_BATCH)
-    ]
+    parts = prepared(split, preparation)
+    maps = [outputs(network, part, [layer])[layer] for part in parts]
     best = strongest(torch.cat(maps), channel)
     patches = [
         patch(images[place.image], network.architecture, layer, place.row, place.column)
@@ -214,7 +220,7 @@ def channel_page(
     labels = [classes[int(split.labels[image])] for image in best["image"]]
     names = [name for name, _ in network.named_children()]
     reads_image = names.index(layer) <= 1  # the first convolution, or its activation
-    kernel = network[0].weight[channel].detach() if reads_image else None
+    kernel = next(network.parameters())[channel].detach() if reads_image else None
     return show_channel(f"{layer}, channel {channel}", patches, labels, tuning, kernel)
 
 
@@ -222,11 +228,11 @@ def channel_page(
 
 
 @torch.no_grad()
-def probabilities(network: nn.Module, split: Split, preparation: Preparation) -> Tensor:
+def probabilities(network: nn.Module, split: Labelled, preparation: Preparation) -> Tensor:
     """The softmax over the classes for each image, in evaluation mode: ``[N, classes]``."""
     network.eval()
-    parts = split.images.split(EVALUATION_BATCH)
-    return torch.cat([network(preparation(part)).float().softmax(1) for part in parts])
+    parts = prepared(split, preparation)
+    return torch.cat([network(part).float().softmax(1) for part in parts])
 
 
 def confusion(likely: Tensor, labels: Tensor, classes: Iterable[str]) -> pd.DataFrame:
@@ -296,14 +302,13 @@ def occlusion(
 # Neighbours and linear probes.
 
 
-def vectors(network: nn.Sequential, split: Split, preparation: Preparation, name: str) -> Tensor:
+def vectors(network: nn.Sequential, split: Labelled, preparation: Preparation, name: str) -> Tensor:
     """A vector for each image: what layer ``name`` makes of it (:func:`all_outputs`), or, for
     ``"pixels"``, all values of the prepared image.
     """
     if name != "pixels":
         return all_outputs(network, split, preparation, [name])[name]
-    parts = split.images.split(EVALUATION_BATCH)
-    return torch.cat([preparation(part).flatten(1) for part in parts])
+    return torch.cat([part.flatten(1) for part in prepared(split, preparation)])
 
 
 def nearest(queries: Tensor, stored: Tensor, count: int) -> Tensor:
@@ -414,10 +419,10 @@ def measured_seeds(folder: Path = RECORDED) -> list[int]:
 def preparation_for(data: ImageData) -> Preparation:
     """What is done to images before the network of :data:`ARM` sees them."""
     recipe = experiment(EXPERIMENT).arms[ARM].recipe
-    return Preparation(recipe.preparation, data.train.images)
+    return Preparation(recipe.preparation, data.train.sample_images())
 
 
-def measure(network: nn.Sequential, data: ImageData) -> dict[str, Any]:
+def measure(network: Network, data: ImageData) -> dict[str, Any]:
     """All that is recorded of one network: confusion, reliability, neighbours and probes.
 
     Percentages are rounded to two places. Neighbours of the first :data:`QUERIES` test images are
@@ -441,9 +446,7 @@ def measure(network: nn.Sequential, data: ImageData) -> dict[str, Any]:
     }
 
 
-def _neighbours(
-    network: nn.Sequential, data: ImageData, preparation: Preparation
-) -> dict[str, float]:
+def _neighbours(network: Network, data: ImageData, preparation: Preparation) -> dict[str, float]:
     queries = data.held_out[torch.arange(min(QUERIES, len(data.held_out)))]
     shares = {}
     for name in ("pixels", "relu5"):
@@ -458,7 +461,7 @@ def _neighbours(
     return shares
 
 
-def _probes(network: nn.Sequential, data: ImageData, preparation: Preparation) -> dict[str, float]:
+def _probes(network: Network, data: ImageData, preparation: Preparation) -> dict[str, float]:
     train = data.train[torch.arange(min(PROBED, len(data.train)))]
     untrained = build(network.architecture, seed=0)  # what the wiring alone is worth
     found = {}
@@ -468,7 +471,10 @@ def _probes(network: nn.Sequential, data: ImageData, preparation: Preparation) -
             features, held = (made[name] for made in both)
             accuracy = linear_probe(features, train.labels, held, data.held_out.labels)
             found[f"{name}, {label}"] = round(accuracy, 2)
-    pixels = [pooled(preparation(part.images)) for part in (train, data.held_out)]
+    pixels = [
+        torch.cat([pooled(images) for images in prepared(part, preparation)])
+        for part in (train, data.held_out)
+    ]
     accuracy = linear_probe(pixels[0], train.labels, pixels[1], data.held_out.labels)
     return {"pixels": round(accuracy, 2), **found}
 
@@ -496,7 +502,9 @@ def imagenet_alexnet(download: bool = False) -> Network:
         theirs = alexnet(weights=weights)
     except (URLError, OSError) as error:
         raise NoWeights(f"{_needed(weights.url)} ({error})") from error
-    return load_weights(build(ARCHITECTURES["torchvision"]), theirs.state_dict()).eval()
+    network = build(ARCHITECTURES["torchvision"])
+    load_weights(network, theirs.state_dict())
+    return network.eval()
 
 
 def _needed(url: str) -> str:

@@ -805,8 +805,11 @@ def show_channel(
     first, each under its class; and a curve for each of ``tuning``, one to three series indexed by
     what was shown.
     """
-    rows = [["large"] * 3 + [f"patch {3 * row + place}" for place in range(3)] for row in range(3)]
+    rows: list[Any] = [
+        ["large"] * 3 + [f"patch {3 * row + place}" for place in range(3)] for row in range(3)
+    ]
     share = 6 // len(tuning)
+    figure: Any
     figure, axes = plt.subplot_mosaic(
         [*rows, [label for label in tuning for _ in range(share)]],
         figsize=(WIDTH, 6.2),

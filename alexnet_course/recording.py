@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -289,7 +289,7 @@ def images_by_arm(
 
 def _npz(state: Mapping[str, Tensor], layers: Iterable[str]) -> bytes:
     """Weights and buffers of ``layers``, or of all, as a file of NumPy's, in float16."""
-    kept = {
+    kept: dict[str, Any] = {
         name: tensor.detach().cpu().contiguous().numpy().astype(np.float16)
         for name, tensor in state.items()
         if "all" in layers or name.rpartition(".")[0] in layers
