@@ -92,6 +92,12 @@ def _benchmark(options: argparse.Namespace) -> None:
     )
 
 
+def _features(options: argparse.Namespace) -> None:
+    from alexnet_course.features import run_features
+
+    run_features(Path(options.out), options.seeds)
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m alexnet_course", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -150,6 +156,14 @@ def parser() -> argparse.ArgumentParser:
     race.add_argument(
         "--check", metavar="DIR", help="run nothing; say whether DIR is an entry of the speedrun"
     )
+    looked = commands.add_parser(
+        "features", help="measure the networks whose weights are kept: mistakes, neighbours, probes"
+    )
+    looked.add_argument("--seeds", nargs="+", type=int, metavar="K", help="only these seeds")
+    looked.add_argument(
+        "--out", metavar="DIR", default=RECORDED, help="where weights are, and records go"
+    )
+    looked.set_defaults(run=_features)
     most = commands.add_parser(
         "marathon",
         help="the runs that are missing, the most valuable first, as many as the minutes allow",

@@ -401,6 +401,18 @@ FOUR_CONV = Architecture(
 )
 
 
+def _four_conv_towers() -> Architecture:
+    network = FOUR_CONV.replace("fc5", out_features=128)
+    for name in ("lrn1", "conv2", "lrn2", "conv4"):
+        network = network.replace(name, groups=2)
+    return replace(
+        network,
+        name="four-conv-towers",
+        source="the course: four-conv in two towers that meet in conv3, as the paper's do",
+        note="With 128 units in fc5, its weights are few enough to be kept with the book.",
+    )
+
+
 def _conv_local(name: str, maps: int, norm: LRN | None, note: str) -> Architecture:
     """The nets of the paper's 13 % and 11 % on CIFAR-10 (§3.3), whose layers 3 and 4 share nothing.
 
@@ -613,7 +625,11 @@ ALEXNETS = (
 )
 COMPOSED = (_two_towers(), _resnet18(), _googlenet())  # with layers made of layers
 
-ARCHITECTURES: dict[str, Architecture] = {a.name: a for a in (*ALEXNETS, LENET_5, *COMPOSED)}
+FOUR_CONV_TOWERS = _four_conv_towers()  # whose weights chapter 14 looks at
+
+ARCHITECTURES: dict[str, Architecture] = {
+    a.name: a for a in (*ALEXNETS, LENET_5, FOUR_CONV_TOWERS, *COMPOSED)
+}
 
 
 def architecture(name: str) -> Architecture:

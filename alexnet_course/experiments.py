@@ -12,7 +12,7 @@ from alexnet_course.config import look_up
 from alexnet_course.data.augmentation import Colour, Crop, Flip, Shift, VerticalFlip
 from alexnet_course.data.preparation import Centred, PerChannel
 from alexnet_course.fields import Count, Seed, settle, shown
-from alexnet_course.layers import BatchNorm
+from alexnet_course.layers import LEARNED, BatchNorm
 from alexnet_course.optimisers import SGD, Adam
 from alexnet_course.recipes import (
     CODE_2012_WEIGHTS,
@@ -42,7 +42,8 @@ class Arm:
     With ``"validation"`` a tenth of the training images is held out to choose by, and the test
     images are not looked at. ``data`` is ``"CIFAR-10"`` or ``"drawn faces"``. ``per_class`` keeps
     the first so many training images of each class; ``None`` keeps all. ``measures`` names what
-    is measured when the run has ended (:data:`alexnet_course.measures.MEASURES`).
+    is measured when the run has ended (:data:`alexnet_course.measures.MEASURES`). ``keeps`` names
+    the layers whose weights are kept with the record, or is ``("all",)``.
     """
 
     architecture: Architecture
@@ -51,10 +52,20 @@ class Arm:
     data: str = "CIFAR-10"
     per_class: Count | None = None
     measures: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if wrong := settle(self):
+        if wrong := settle(self) or self._not_to_keep():
             raise ValueError(f"arm: {'; '.join(wrong)}")
+
+    def _not_to_keep(self) -> list[str]:
+        layers = self.architecture.named_layers()
+        learned = [name for name, layer in layers if layer.kind in LEARNED]
+        return [
+            f"keeps has {name!r}; it must be 'all', or of {', '.join(learned)}"
+            for name in self.keeps
+            if name not in (*learned, "all")
+        ]
 
 
 def differences(arm: Arm, base: Arm) -> list[str]:
@@ -326,6 +337,28 @@ def _towers() -> dict[str, Arm]:
         "uncrossed-wider": arm((26, 52, 104, 104), *crossed, "conv3"),
         "half": arm((12, 24, 48, 96)),
         "ungrouped": arm((18, 36, 72, 96)),
+    }
+
+
+def _features() -> dict[str, Arm]:
+    """Networks whose first kernels, or all weights, are kept to be looked at.
+
+    ``everything`` trains twice as long as the others, which are compared with ``half-as-long``.
+    conv1 begins a sixteenth as large as He's rule says, as small as the paper's (§5), so that what
+    is seen in a kernel has been learned.
+    """
+    recipe = replace(EVERYTHING, first_weights=FirstWeights("he", stds={"conv1": 0.01}))
+    network = ARCHITECTURES["four-conv-towers"]
+    base = Arm(network, recipe, measures=("training-images", "tower-colours"), keeps=("conv1",))
+    colour = EVERYTHING.augmentation[-1]
+    return {
+        "everything": replace(_other(base, epochs=2 * EVERYTHING.epochs), keeps=("all",)),
+        "half-as-long": base,
+        "without-lrn": _other(base, network.without("lrn"), optimiser={"learning_rate": 0.03}),
+        "without-dropout": _other(base, network.without("dropout")),
+        "without-crops-and-flips": _other(base, augmentation=(colour,)),
+        "tanh": _other(base, network.with_activation("tanh")),
+        "he-in-conv1": _other(base, first_weights=HE),
     }
 
 
@@ -623,6 +656,13 @@ EXPERIMENTS: dict[str, Experiment] = {
             _towers(),
             seeds=(0, 1, 2, 3, 4),
             source="paper §3.2, §3.5, §6.1",
+        ),
+        Experiment(
+            "features",
+            "What does a small AlexNet learn, and what does each ingredient do to its first"
+            " kernels?",
+            _features(),
+            source="paper §6.1; without LRN and with tanh, the rates that study-rate found best",
         ),
         Experiment(
             "image-folder",

@@ -8,13 +8,14 @@ words, and the same data give the same text. Charts carry their data along, as a
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
 from io import StringIO
 from itertools import chain, count
 from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -741,6 +742,163 @@ def show_images(images, labels: Sequence[str], columns: int = 5) -> Drawing:
     return figure
 
 
+def _tiles(kernels: Any, columns: int) -> Any:
+    """Kernels ``[N, 3, height, width]`` side by side as one picture with gaps, its grey where a
+    weight is 0, each as bright as its own largest weight allows.
+    """
+    count, _, height, width = kernels.shape
+    scale = kernels.abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-12)
+    shown = (0.5 + 0.5 * kernels / scale).permute(0, 2, 3, 1).numpy()
+    rows = -(-count // columns)
+    picture = np.zeros((rows * (height + 1) - 1, columns * (width + 1) - 1, 4))
+    for place, kernel in enumerate(shown):
+        top, left = place // columns * (height + 1), place % columns * (width + 1)
+        picture[top : top + height, left : left + width, :3] = kernel
+        picture[top : top + height, left : left + width, 3] = 1
+    return picture
+
+
+@_styled
+def show_kernels(groups: Mapping[str, Any], columns: int = 12) -> Drawing:
+    """Kernels ``[N, 3, height, width]`` as colours, a block for each of ``groups`` under its label.
+
+    Grey is a weight of 0, in every kernel; each has colours as strong as its largest weight allows.
+    """
+    pictures = {label: _tiles(kernels, columns) for label, kernels in groups.items()}
+    heights = [picture.shape[0] / picture.shape[1] * WIDTH + 0.3 for picture in pictures.values()]
+    figure, axes = _subplots(
+        len(pictures),
+        1,
+        figsize=(WIDTH, sum(heights)),
+        squeeze=False,
+        gridspec_kw={"height_ratios": heights},
+    )
+    for axis, (label, picture) in zip(axes[:, 0], pictures.items(), strict=True):
+        axis.imshow(picture, interpolation="none")
+        axis.set_title(label, loc="left", pad=3)
+        axis.axis("off")
+    return figure
+
+
+@_styled
+def show_maps(image: Any, maps: Mapping[str, Any], columns: int = 6) -> Drawing:
+    """An image (uint8 ``[3, height, width]``) and, for each layer, its first maps: bright is much.
+
+    ``maps``: ``[channels, height, width]`` by label; ``columns`` channels of each are drawn.
+    """
+    figure, axes = _subplots(
+        len(maps) + 1, columns, figsize=(WIDTH, 1.15 * (len(maps) + 1)), squeeze=False
+    )
+    for axis in axes.ravel():
+        axis.axis("off")
+    axes[0, 0].imshow(image.permute(1, 2, 0).numpy(), interpolation="none")
+    axes[0, 0].set_title("image", loc="left", pad=3)
+    for row, (label, channels) in zip(axes[1:], maps.items(), strict=True):
+        for axis, channel in zip(row, channels):
+            axis.imshow(channel.numpy(), interpolation="none", cmap="gray")
+        row[0].set_title(label, loc="left", pad=3)
+    return figure
+
+
+@_styled
+def show_channel(
+    title: str, patches: Any, labels: Sequence[str], tuning: Mapping[str, pd.Series], kernel=None
+) -> Drawing:
+    """A channel's page: its ``kernel`` ``[3, height, width]``, if it reads the image, else its
+    strongest patch; the nine patches ``[9, 3, side, side]`` that it answers to most, the strongest
+    first, each under its class; and a curve for each of ``tuning``, one to three series indexed by
+    what was shown.
+    """
+    rows: list[Any] = [
+        ["large"] * 3 + [f"patch {3 * row + place}" for place in range(3)] for row in range(3)
+    ]
+    share = 6 // len(tuning)
+    figure: Any
+    figure, axes = plt.subplot_mosaic(
+        [*rows, [label for label in tuning for _ in range(share)]],
+        figsize=(WIDTH, 6.2),
+        FigureClass=Drawing,
+        height_ratios=(1, 1, 1, 1.7),
+    )
+    figure.suptitle(title)
+    large = patches[0] if kernel is None else _tiles(kernel[None], 1)
+    _picture(axes["large"], large, "strongest patch" if kernel is None else "kernel")
+    for place, (patch, label) in enumerate(zip(patches, labels)):
+        _picture(axes[f"patch {place}"], patch, label)
+    for label, curve in tuning.items():
+        axes[label].plot(curve.index, curve)
+        axes[label].set_xticks(curve.index[:: len(curve) // 4])
+        _name_axes(axes[label], str(curve.index.name), label)
+    return figure
+
+
+def _picture(axis: Axes, image: Any, label: str) -> None:
+    """An image, its colours last (NumPy) or first (PyTorch), under its label."""
+    shown = image if isinstance(image, np.ndarray) else image.permute(1, 2, 0).numpy()
+    axis.imshow(shown, interpolation="none")
+    axis.set_title(label, pad=2, size=9)
+    axis.axis("off")
+
+
+@_styled
+def show_occlusion(images: Any, maps: Any, labels: Sequence[str]) -> Drawing:
+    """Images (uint8 ``[N, 3, height, width]``) over maps of a class's log-odds with each place
+    hidden, all in one scale: dark where least is left.
+    """
+    figure, axes = _subplots(2, len(images), figsize=(WIDTH, 3.9), squeeze=False)
+    low, high = (
+        min(float(left.min()) for left in maps),
+        max(float(left.max()) for left in maps),
+    )
+    for (above, below), image, left, label in zip(axes.T, images, maps, labels):
+        _picture(above, image, label)
+        shown = below.imshow(
+            left.numpy(), vmin=low, vmax=high, cmap="viridis", interpolation="none"
+        )
+        below.axis("off")
+    bar = figure.colorbar(shown, ax=axes[1], location="bottom", aspect=40)
+    bar.set_label("log-odds with the place hidden")
+    return figure
+
+
+@_styled
+def plot_confusion(counts: pd.DataFrame) -> Drawing:
+    """How many images of each class (rows) are taken for each (columns); right ones are left out of
+    the colours, so that mistakes show.
+    """
+    figure, axis = _subplots(figsize=(WIDTH, WIDTH * 0.86))
+    wrong = counts.to_numpy(dtype=float).copy()
+    np.fill_diagonal(wrong, np.nan)
+    axis.imshow(wrong, cmap="Blues", vmin=0)
+    for (row, column), number in np.ndenumerate(counts.to_numpy()):
+        dark = wrong[row, column] > 0.6 * np.nanmax(wrong)
+        look = {"color": "white" if dark else "black", "size": 9}
+        axis.text(column, row, f"{number}", ha="center", va="center", **look)
+    axis.set_xticks(range(len(counts)), counts.columns, rotation=45, ha="right")
+    axis.set_yticks(range(len(counts)), counts.index)
+    _name_axes(axis, "taken for", "is")
+    axis.grid(visible=False)
+    figure.table = _data(counts)
+    return figure
+
+
+@_styled
+def plot_reliability(table: pd.DataFrame) -> Drawing:
+    """Share of right answers against how sure the network was (columns ``sure``, ``right``, in per
+    cent, and ``images``, which the points' areas show); on the dashed line it would be calibrated.
+    """
+    figure, axis = _subplots(figsize=(WIDTH, 4.2))
+    axis.plot([0, 100], [0, 100], "--", color=GREY, label="as sure as right")
+    axis.plot(table["sure"], table["right"], color=BLUE, label="this network")
+    sizes = 600 * table["images"] / table["images"].sum() + 15
+    axis.scatter(table["sure"], table["right"], s=sizes, color=BLUE)
+    axis.set(xlim=(0, 102), ylim=(0, 102))
+    _name_axes(axis, "probability of the likeliest class (%)", "right answers (%)")
+    _explain(figure)
+    figure.table = _data(table.set_index("sure")[["right", "images"]])
+    return figure
+
+
 __all__ = [
     "draw_colours",
     "draw_network",
@@ -748,12 +906,18 @@ __all__ = [
     "draw_receptive_fields",
     "draw_windows",
     "plot_bars",
+    "plot_confusion",
     "plot_history",
     "plot_intervals",
     "plot_lines",
     "plot_points",
     "plot_race",
+    "plot_reliability",
     "plot_runs",
     "plot_shares",
+    "show_channel",
     "show_images",
+    "show_kernels",
+    "show_maps",
+    "show_occlusion",
 ]

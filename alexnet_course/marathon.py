@@ -311,7 +311,8 @@ def whole_record(manifest: Path) -> dict[Path, bytes]:
     """The content of a record's files; of none, while one of them is not as the manifest says."""
     files = {manifest: manifest.read_bytes()}
     with reading(manifest):
-        digests = json.loads(files[manifest]).get("csv_digests", {})
+        record = json.loads(files[manifest])
+        digests = record.get("csv_digests", {}) | record.get("weights_digests", {})
     for kind, digest in digests.items():
         table = manifest.with_name(f"{manifest.stem}.{kind}")
         files[table] = table.read_bytes() if table.exists() else b""

@@ -3,9 +3,11 @@
 ``python -m alexnet_course experiment NAME`` runs what is not recorded yet. A record is two files
 in ``alexnet_course/recorded/<experiment>/``: ``<arm>-seed<k>.csv``, the history, and ``.json``,
 the manifest (command, commit, versions, device, seconds, digests of data, settings and tables).
+An arm that keeps weights has them in a third, ``.weights.npz``, in float16.
 """
 
 import hashlib
+import io
 import json
 import warnings
 from collections.abc import Iterable, Mapping
@@ -13,10 +15,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from alexnet_course import tables
 from alexnet_course.arithmetic import training_operations
@@ -29,7 +33,7 @@ from alexnet_course.fields import Count, Seed, fitting
 from alexnet_course.measures import measure_all
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment, sealed
-from alexnet_course.results import manifests, record_path, recorded_epochs
+from alexnet_course.results import WEIGHTS, manifests, record_path, recorded_epochs
 from alexnet_course.scale import chosen_scale
 from alexnet_course.training import TrainingDiverged, device_and_precision, fit
 
@@ -125,6 +129,10 @@ def run(
         if diverged:
             manifest["diverged"] = diverged
         finished = len(history.rows) == arm.recipe.epochs
+        if finished and arm.keeps:
+            weights = _npz(network.state_dict(), arm.keeps)
+            contents[WEIGHTS] = weights
+            manifest["weights_digests"] = {WEIGHTS: hashlib.sha256(weights).hexdigest()}
         if finished and arm.measures:
             manifest["measures"] = measure_all(arm.measures, network, held, arm.recipe, device)
         text = json.dumps(sealed(manifest), indent=1, ensure_ascii=False) + "\n"
@@ -277,6 +285,18 @@ def images_by_arm(
 
     arms = {name: chosen.arms[name] for name in names}
     return {name: part(arm.data, arm.measured_on, arm.per_class) for name, arm in arms.items()}
+
+
+def _npz(state: Mapping[str, Tensor], layers: Iterable[str]) -> bytes:
+    """Weights and buffers of ``layers``, or of all, as a file of NumPy's, in float16."""
+    kept: dict[str, Any] = {
+        name: tensor.detach().cpu().contiguous().numpy().astype(np.float16)
+        for name, tensor in state.items()
+        if "all" in layers or name.rpartition(".")[0] in layers
+    }
+    file = io.BytesIO()
+    np.savez_compressed(file, **kept)
+    return file.getvalue()
 
 
 def _csv(table: pd.DataFrame) -> bytes:

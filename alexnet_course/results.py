@@ -1,5 +1,7 @@
 """Reading recorded runs back: histories, manifests, measures; means with their intervals."""
 
+import hashlib
+import io
 import json
 import math
 import re
@@ -14,11 +16,14 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from alexnet_course.config import look_up, several
-from alexnet_course.experiments import EXPERIMENTS
+from alexnet_course.experiments import EXPERIMENTS, experiment
 from alexnet_course.fields import Count, CountOrZero, NotNegative, Positive, Seed, fitting
 from alexnet_course.measures import MEASURES
+from alexnet_course.network import Network, build, load_weights
 from alexnet_course.provenance import RECORDED
 from alexnet_course.training import History
 
@@ -37,7 +42,11 @@ _ENTRIES = {
     "seconds": NotNegative,
     "measures": Mapping[str, Mapping[str, Real]],
     "config": Mapping,
+    "weights_digests": Mapping[str, str],
 }
+_NOT_IN_ALL = {"epochs", "measures", "weights_digests"}
+
+WEIGHTS = "weights.npz"  # the kind of the file with the weights that a run keeps
 
 
 class RecordError(ValueError):
@@ -59,7 +68,7 @@ def reading(path: Path) -> Iterator[None]:
 
 def record_path(experiment: str, arm: str, seed: int, kind: str, folder: Path = RECORDED) -> Path:
     """The path of a record: ``kind`` is ``"csv"``, the history, or ``"json"``, the manifest;
-    ``"batches.csv"`` holds the loss of every hundredth step.
+    ``"batches.csv"`` holds the loss of every hundredth step, :data:`WEIGHTS` the weights.
     """
     return folder / experiment / f"{arm}-seed{seed}.{kind}"
 
@@ -155,6 +164,35 @@ def _history(path: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
     return table
 
 
+def kept_weights(name: str, arm: str, seed: int = 0, folder: Path = RECORDED) -> dict[str, Tensor]:
+    """The weights that a recorded run keeps, in float32, by their names in the ``state_dict``.
+
+    They were kept in float16: each is off by up to 0.05 %. Raises :class:`FileNotFoundError` where
+    the run keeps none, and :class:`RecordError` where they are not as its manifest says.
+    """
+    manifest = record_path(name, arm, seed, "json", folder)
+    path = record_path(name, arm, seed, WEIGHTS, folder)
+    digests = _manifest(manifest, ()).get("weights_digests") if manifest.exists() else None
+    if not digests or not path.exists():
+        raise FileNotFoundError(
+            f"no weights of {name}, {arm}, seed {seed} are kept in {folder}; an arm that names "
+            "layers in 'keeps' has them when its run has ended"
+        )
+    with reading(path):
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != digests[WEIGHTS]:
+            raise ValueError("its digest is not the one in the manifest")
+        with np.load(io.BytesIO(content), allow_pickle=False) as kept:
+            return {key: torch.from_numpy(kept[key]).float() for key in kept}
+
+
+def trained(name: str, arm: str, seed: int = 0, folder: Path = RECORDED) -> Network:
+    """The network that a recorded run ended with, from the weights that it keeps, to evaluate."""
+    network = build(experiment(name).arms[arm].architecture)
+    load_weights(network, kept_weights(name, arm, seed, folder))
+    return network.eval()
+
+
 def measured(name: str, measure: str, folder: Path = RECORDED) -> pd.DataFrame:
     """What ``measure`` gave at the end of each run: columns ``arm``, ``seed`` and its numbers.
 
@@ -224,7 +262,7 @@ def recorded_table(names: Iterable[str] | None = None, folder: Path = RECORDED) 
     rows = []
     for name in several(names):
         table = recorded(name, folder)
-        runs = pd.DataFrame(manifests(name, folder, needed=set(_ENTRIES) - {"epochs", "measures"}))
+        runs = pd.DataFrame(manifests(name, folder, needed=set(_ENTRIES) - _NOT_IN_ALL))
         for arm, group in runs.groupby("arm", sort=False):
             measured_on = group["measured_on"].iloc[0]
             _warn_of_mixing(f"the mean of {name}, {arm}", table, [arm], group["seed"])

@@ -193,3 +193,25 @@ def test_towers_are_compared_at_equal_cost_and_only_the_paper_s_meet_in_conv3():
     assert groups["crossed"] == [1, 2, 2, 2, 1, 2]  # conv1, lrn1, conv2, lrn2, conv3, conv4
     assert groups["uncrossed"] == groups["uncrossed-wider"] == [1, 2, 2, 2, 2, 2]
     assert groups["half"] == groups["ungrouped"] == [1] * 6
+
+
+def test_networks_to_look_at_differ_in_one_ingredient_and_keep_their_first_kernels():
+    arms = EXPERIMENTS["features"].arms
+    base = arms["half-as-long"]
+    he = "first_weights=FirstWeights('he')"
+    changes = {
+        "everything": ["epochs=24"],
+        "half-as-long": [],
+        "he-in-conv1": [he],
+        "without-lrn": ["lrn1 left out", "lrn2 left out", "learning_rate=0.03"],
+        "without-dropout": ["dropout5 left out"],
+        "without-crops-and-flips": ["Flip left out", "Crop left out"],
+        "tanh": [
+            *(f"relu{i} left out" for i in range(1, 6)),
+            *(f"tanh{i} put in" for i in range(1, 6)),
+        ],
+    }
+    assert {name: differences(arm, base) for name, arm in arms.items()} == changes
+    assert {name: arm.keeps for name, arm in arms.items()} == {
+        name: ("all",) if name == "everything" else ("conv1",) for name in arms
+    }

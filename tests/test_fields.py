@@ -63,7 +63,7 @@ RECIPE = Recipe(
     augmentation=(Flip(),),
     first_weights=WEIGHTS,
 )
-ARM = Arm(ARCHITECTURES["two-conv"], RECIPE, measures=("dead-units",))
+ARM = Arm(ARCHITECTURES["two-conv"], RECIPE, measures=("dead-units",), keeps=("conv1",))
 EXAMPLES = [
     Layer("x"),
     Conv("x", 4, 3),
@@ -207,6 +207,10 @@ def test_numbers_of_numpy_become_pythons_own(whole):
         ),
         (lambda: Arm("two-conv", RECIPE), "arm: architecture is 'two-conv'; .* type Architecture"),
         (lambda: replace(ARM, measures="dead-units"), "measures is 'dead-units'.* a tuple"),
+        (
+            lambda: replace(ARM, keeps=("conv1", "relu1")),
+            "keeps has 'relu1'; it must be 'all', or of conv1, conv2, fc3, fc4, fc5",
+        ),
         (lambda: Experiment("e", "?", {"a/b": ARM}), "'e': a name in arms is 'a/b'; .* a file can"),
         (lambda: Experiment("e", "?", {"a": ARM}, (0, -1)), r"seeds\[1\] is -1; .* from 0 to"),
         (lambda: Experiment("e", "?", {"a": ARM}, 3), "seeds is 3; it must be a tuple"),

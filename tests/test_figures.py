@@ -66,6 +66,9 @@ DRAW = {
     "plot_bars": lambda: figures.plot_bars(
         pd.DataFrame({"x": [1.5, 2.0], "y": [3.0, 4.0]}, index=["one", "two"]), "length"
     ),
+    "plot_confusion": lambda: figures.plot_confusion(
+        pd.DataFrame([[5, 2], [1, 6]], ["cat", "dog"], ["cat", "dog"])
+    ),
     "plot_history": lambda: figures.plot_history(
         History("test", pd.DataFrame(EPOCHS).to_dict("records"))
     ),
@@ -75,9 +78,26 @@ DRAW = {
         pd.DataFrame({"told": [1.5, 900.0], "expected": [2.0, 800.0]}, ["one", "two"]), "minutes"
     ),
     "plot_race": lambda: figures.plot_race(RACE),
+    "plot_reliability": lambda: figures.plot_reliability(
+        pd.DataFrame({"sure": [45.0, 92.0], "right": [40.0, 95.0], "images": [10, 90]})
+    ),
     "plot_runs": lambda: figures.plot_runs(RUNS, "test_accuracy", {"a": "first", "b": "second"}),
     "plot_shares": lambda: figures.plot_shares(
         ALEXNET, {"parameters": "parameters", "multiply_adds": "multiply-adds"}
+    ),
+    "show_channel": lambda: figures.show_channel(
+        "conv1, channel 3",
+        torch.zeros(9, 3, 5, 5, dtype=torch.uint8),
+        list("abcdefghi"),
+        {"answer": pd.Series(range(8), pd.Index(range(0, 160, 20), name="angle"))},
+        torch.ones(3, 5, 5),
+    ),
+    "show_kernels": lambda: figures.show_kernels({"one": torch.ones(3, 3, 5, 5)}, 2),
+    "show_maps": lambda: figures.show_maps(
+        torch.zeros(3, 8, 8, dtype=torch.uint8), {"conv1": torch.rand(6, 8, 8)}
+    ),
+    "show_occlusion": lambda: figures.show_occlusion(
+        torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.ones(2, 8, 8), ["cat", "dog"]
     ),
     "show_images": lambda: figures.show_images(
         torch.arange(3 * 3 * 4 * 4, dtype=torch.uint8).reshape(3, 3, 4, 4), ["u", "v", "w"], 2
@@ -89,7 +109,7 @@ DRAW = {
 def test_a_drawing_is_the_same_text_each_time_and_well_formed(name):
     svg = DRAW[name]().svg()
     ElementTree.fromstring(svg)
-    if name not in ("draw_colours", "show_images"):  # of random images
+    if name not in ("draw_colours", "show_images", "show_maps"):  # of random images
         assert DRAW[name]().svg() == svg
 
 
@@ -151,8 +171,8 @@ def test_a_figure_has_drawn_something_and_is_closed(name):
     canvas.draw()
     assert figure.axes
     for axis in figure.axes:
-        if name == "show_images" and not axis.get_title():
-            continue  # the last row is not full
+        if name in ("show_images", "show_maps") and not (axis.get_title() or axis.images):
+            continue  # a row is not full
         assert axis.patches or axis.lines or axis.images or axis.collections
     pixels = np.asarray(canvas.buffer_rgba())
     assert (pixels[0, 0] >= 254).all()  # opaque, and as good as white
@@ -477,3 +497,14 @@ def test_images_are_shown_under_their_labels():
     assert [len(axis.images) for axis in axes] == [1, 1, 1, 0]
     first = np.arange(48).reshape(3, 4, 4)
     assert (np.asarray(axes[0].images[0].get_array()) == first.transpose(1, 2, 0)).all()
+
+
+def test_kernels_are_grey_where_a_weight_is_0_and_each_is_as_strong_as_the_others():
+    kernels = torch.zeros(3, 3, 2, 2)
+    kernels[0, 0, 0, 0], kernels[1, 2, 1, 1] = 4.0, -0.5
+    picture = np.asarray(figures.show_kernels({"": kernels}, 2).axes[0].images[0].get_array())
+    assert picture.shape == (5, 5, 4)  # two rows of two, with gaps
+    assert picture[0, 0].tolist() == [1, 0.5, 0.5, 1] and picture[0, 1, 0] == 0.5
+    assert picture[1, 4].tolist() == [0.5, 0.5, 0, 1]  # blue is least where it has the largest
+    assert (picture[2, :, 3] == 0).all() and (picture[:, 2, 3] == 0).all()  # gaps are clear
+    assert (picture[3:, 3:, 3] == 0).all()  # there is no fourth

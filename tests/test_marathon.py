@@ -184,6 +184,17 @@ def test_a_run_that_fails_does_not_keep_back_the_others(small, tmp_path, monkeyp
     assert names(tmp_path) == ["small/chosen-seed0.json", "small/chosen-seed0.csv"]
 
 
+def test_weights_are_packed_with_their_record(small, tmp_path):
+    arms = {"test": replace(small.arms["test"], keeps=("conv1",))}
+    run(replace(small, arms=arms), seeds=[0], folder=tmp_path, precision="float32")
+    archive(tmp_path)
+    files = ["test-seed0.json", "test-seed0.csv", "test-seed0.weights.npz"]
+    assert names(tmp_path) == [f"small/{file}" for file in files]
+    (tmp_path / "small" / files[-1]).write_bytes(b"")
+    archive(tmp_path)
+    assert names(tmp_path) == []
+
+
 def test_a_record_that_is_half_written_is_not_packed(small, tmp_path):
     run(small, ["test"], [0, 1], tmp_path, "float32")
     with (tmp_path / "small" / "test-seed0.csv").open("a") as table:  # the next epochs, say

@@ -26,9 +26,12 @@ from alexnet_course.race import run_race
 from alexnet_course.recipes import Recipe
 from alexnet_course.recording import rehearse, run
 from alexnet_course.results import (
+    WEIGHTS,
+    RecordError,
     final_results,
     gains,
     gains_of_pairs,
+    kept_weights,
     manifests,
     mean_interval,
     measured,
@@ -36,6 +39,7 @@ from alexnet_course.results import (
     recorded,
     recorded_table,
     reported,
+    trained,
     two_way,
 )
 
@@ -278,6 +282,60 @@ def test_measures_are_taken_when_a_run_has_ended(data, small, tmp_path):
     table = measured("small", "dead-units", tmp_path)
     assert list(table.columns) == ["arm", "seed", "relu1"]
     assert list(table["seed"]) == [0, 1] and table["relu1"].between(0, 100).all()
+
+
+@pytest.fixture
+def keeping(data, monkeypatch, small, tmp_path):
+    """Two epochs of an arm that keeps all weights, and of one that keeps conv1's."""
+    arms = {
+        "all": replace(small.arms["rate-0.05"], keeps=("all",)),
+        "first": replace(small.arms["rate-0.05"], keeps=("conv1",)),
+        "none": small.arms["rate-0.05"],
+    }
+    chosen = replace(small, arms=arms, seeds=(1,))
+    monkeypatch.setitem(EXPERIMENTS, "small", chosen)
+    run(chosen, folder=tmp_path, precision="float32")
+    return tmp_path
+
+
+def test_weights_are_kept_with_a_record(keeping, data, tiny):
+    network = build(tiny, seed=1)
+    options = {"seed": 1, "device": "cpu", "precision": "float32", "progress": False}
+    training.fit(network, data, recipe(0.05), **options)
+    kept = kept_weights("small", "all", 1, keeping)
+    assert kept.keys() == network.state_dict().keys()
+    for name, weights in network.state_dict().items():
+        assert torch.equal(kept[name], weights.half().float())
+        torch.testing.assert_close(kept[name], weights, rtol=2**-11, atol=2**-25)
+    first = kept_weights("small", "first", 1, keeping)
+    assert first.keys() == {"conv1.weight", "conv1.bias"}
+    assert torch.equal(first["conv1.weight"], kept["conv1.weight"])
+    images = torch.rand(2, 3, 32, 32)
+    network.load_state_dict(kept)
+    again = trained("small", "all", 1, keeping)
+    assert torch.equal(again(images), network.eval()(images)) and not again.training
+
+
+def test_weights_are_kept_only_where_they_are_asked_for_and_the_run_has_ended(
+    keeping, data, small, tmp_path
+):
+    for arm, seed in (("none", 1), ("all", 2)):
+        with pytest.raises(FileNotFoundError, match=f"no weights of small, {arm}, seed {seed}"):
+            kept_weights("small", arm, seed, keeping)
+    arms = {"first": replace(small.arms["rate-0.05"], keeps=("conv1",))}
+    run(replace(small, arms=arms), seeds=[0], folder=tmp_path / "cut", until=1)
+    assert {path.suffix for path in (tmp_path / "cut/small").iterdir()} == {".csv", ".json"}
+    with pytest.raises(ValueError, match="holds 2 tensors and this network 4"):
+        trained("small", "first", 1, keeping)
+
+
+def test_weights_that_have_changed_since_are_refused(keeping):
+    path = record_path("small", "all", 1, WEIGHTS, keeping)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=r"all-seed1.weights.npz is damaged.*digest"):
+        kept_weights("small", "all", 1, keeping)
 
 
 def test_an_unknown_measure_is_refused_before_anything_runs(data, small, tmp_path, evaluations):

@@ -18,7 +18,8 @@ from alexnet_course.experiments import experiment
 from alexnet_course.provenance import RECORDED, sealed
 from alexnet_course.training import PRECISIONS
 
-SPEEDS = sorted([*RECORDED.glob("benchmark/*.json"), *RECORDED.glob("race/*.json")])
+OTHERS = ("benchmark", "race", "features-measured")  # no histories
+SPEEDS = sorted(path for name in OTHERS for path in RECORDED.glob(f"{name}/*.json"))
 SHIPPED = sorted(set(RECORDED.glob("*/*.json")) - set(SPEEDS))
 IMAGES = {  # trained on and measured with
     ("CIFAR-10", "test"): (50_000, 10_000),
@@ -42,14 +43,20 @@ def check(path):
 
 def check_digests(path, manifest):
     assert sealed({k: v for k, v in manifest.items() if k != "record_digest"}) == manifest
-    if "arm" in manifest:  # else it is a speed, which has no table
-        tables = {file.name.removeprefix(f"{path.stem}."): file for file in beside(path)}
-        digests = {k: hashlib.sha256(file.read_bytes()).hexdigest() for k, file in tables.items()}
-        assert digests == manifest["csv_digests"]
+    if "csv_digests" in manifest:  # else it has no table
+        assert digests_beside(path, "csv") == manifest["csv_digests"]
+        assert digests_beside(path, "npz") == manifest.get("weights_digests", {})
 
 
-def beside(path):
-    return path.parent.glob(f"{path.stem}.*csv")
+def digests_beside(path, kind):
+    return {
+        file.name.removeprefix(f"{path.stem}."): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in beside(path, kind)
+    }
+
+
+def beside(path, kind="csv"):
+    return path.parent.glob(f"{path.stem}.*{kind}")
 
 
 def check_manifest(manifest, arm):
@@ -63,6 +70,7 @@ def check_manifest(manifest, arm):
     assert datetime.fromisoformat(manifest["finished"]).tzinfo
     finished = manifest.get("epochs", arm.recipe.epochs) == arm.recipe.epochs
     assert list(manifest.get("measures", ())) == (list(arm.measures) if finished else [])
+    assert ("weights_digests" in manifest) == bool(arm.keeps and finished)
 
 
 def images(arm):
@@ -119,8 +127,20 @@ def test_a_shipped_record_is_as_it_was_made(path):
 
 
 @pytest.mark.parametrize("path", SPEEDS, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_a_shipped_speed_is_as_it_was_made(path):
+def test_a_shipped_record_without_a_history_is_as_it_was_made(path):
     check_digests(path, json.loads(path.read_text()))
+
+
+def test_what_was_measured_of_a_network_is_of_the_weights_that_are_kept():
+    for path in RECORDED.glob("features-measured/*.json"):
+        measured = json.loads(path.read_text())
+        run = json.loads((RECORDED / measured["experiment"] / path.name).read_text())
+        for key in ("arm", "seed", "data_digest"):
+            assert measured[key] == run[key]
+        assert measured["weights_digest"] == run["weights_digests"]["weights.npz"]
+        assert set(measured["neighbours"]) == {"pixels-1", "pixels-5", "relu5-1", "relu5-5"}
+        right = sum(row[place] for place, row in enumerate(measured["confusion"]))
+        assert measured["accuracy"] == pytest.approx(right / 100)
 
 
 def test_what_tutorials_reported_is_as_it_was_copied():
@@ -159,7 +179,7 @@ def copy_of(name, tmp_path):
     path = RECORDED / f"{name}.json"
     folder = tmp_path / path.parent.name
     folder.mkdir()
-    for file in (path, *beside(path)):
+    for file in (path, *beside(path), *beside(path, "npz")):
         shutil.copy(file, folder)
     check(folder / path.name)
     return folder / path.name
@@ -230,9 +250,8 @@ def test_no_change_of_a_table_goes_unnoticed(copied):
 def renewed(path, manifest):
     """Write the manifest with digests of what is there now, as who means a change would."""
     manifest = {k: v for k, v in manifest.items() if k != "record_digest"}
-    tables = {file.name.removeprefix(f"{path.stem}."): file for file in beside(path)}
-    digests = {k: hashlib.sha256(f.read_bytes()).hexdigest() for k, f in tables.items()}
-    manifest |= {"csv_digests": digests, "config_digest": digest(manifest["config"])}
+    digests = {"csv_digests": digests_beside(path, "csv")}
+    manifest |= digests | {"config_digest": digest(manifest["config"])}
     path.write_text(json.dumps(sealed(manifest)))
 
 
