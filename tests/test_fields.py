@@ -30,6 +30,7 @@ from alexnet_course.data.preparation import (
     MinusOneToOne,
     PerChannel,
     Resize,
+    Stated,
 )
 from alexnet_course.experiments import Arm, Experiment
 from alexnet_course.fields import Spec
@@ -84,6 +85,7 @@ EXAMPLES = [
     *(SGD(0.1, weight_decays={"conv1": 0.1}), Adam(0.1), AdamW(0.1), Muon(0.1, SGD(0.1))),
     *(Constant(), OneCycle(), Cosine(), Steps((0.5,)), Plateau()),
     *(CentreCrop(9), Resize(9), MinusOneToOne(), PerChannel(), Centred()),
+    Stated((0.5,), (0.25,)),
     *(Flip(), VerticalFlip(), Shift(2), Crop(9), Cutout(2), Colour(0.1)),
     RECIPE,
     ARM,

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -157,7 +158,7 @@ def find(root: Path) -> Found:
     parts = {name: PARTS[name.lower()] for name in folders if name.lower() in PARTS}
     if len(parts) < len(folders) or TRAIN not in parts.values():
         parts = {}
-    tops = {"": ""} if not parts else parts
+    tops = parts or {"": ""}
     classes = tuple(sorted({c for top in tops for c in class_folders(root / top)}))
     _require_classes(root, tops, classes)
     files: list[str] = []
@@ -193,13 +194,12 @@ def _require_classes(root: Path, tops: dict[str, str], classes: Sequence[str]) -
             f"{root} must hold a folder of pictures for each of two classes or more, such as "
             f"{root}/cat and {root}/dog; found {there}"
         )
-    trained = {
-        c for top, part in tops.items() if part in ("", TRAIN) for c in class_folders(root / top)
-    }
-    for top, part in tops.items():
-        if part not in ("", TRAIN) and not trained >= set(own := class_folders(root / top)):
+    by_part = [(part, root / top, class_folders(root / top)) for top, part in tops.items()]
+    trained = {name for part, _, own in by_part if part in ("", TRAIN) for name in own}
+    for _, folder, own in by_part:
+        if not trained.issuperset(own):
             raise DataError(
-                f"{root / top} has other classes than the training pictures: "
+                f"{folder} has other classes than the training pictures: "
                 f"{differing_classes(own, trained)}. Name them alike"
             )
 
@@ -269,7 +269,7 @@ def read(found: Found, size: int, memory: int = MEMORY) -> Pictures:
         pixels = square(image, size)
         return pixel_digest(pixels), perceptual_hash(image), pixels if held else None
 
-    decoded = list(
+    decoded: list[Any] = list(
         tqdm(
             map_ahead(tried(decode), found.files, cores()),
             total=len(found.files),
@@ -278,7 +278,9 @@ def read(found: Found, size: int, memory: int = MEMORY) -> Pictures:
         )
     )
     good = [i for i, one in enumerate(decoded) if not isinstance(one, DataError)]
-    unreadable = tuple(str(one) for one in decoded if isinstance(one, DataError))
+    inside = f"{found.root}{os.sep}"
+    errors = [str(one) for one in decoded if isinstance(one, DataError)]
+    unreadable = tuple(error.replace(inside, "") for error in errors)
     labels = [found.labels[i] for i in good]
     if lost := [name for label, name in enumerate(found.classes) if label not in labels]:
         raise DataError(f"no picture of {', '.join(lost)} can be read: {named(unreadable)}")
