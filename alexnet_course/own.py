@@ -36,10 +36,10 @@ from alexnet_course.data.parting import (
 )
 from alexnet_course.data.pictures import class_folders, pictures_and_others, read_rgb, tried
 from alexnet_course.data.preparation import CentreCrop, Preparation, Preparing, Resize, stated
-from alexnet_course.layers import LEARNED
 from alexnet_course.network import build
 from alexnet_course.recipes import Recipe
 from alexnet_course.training import EVALUATION_BATCH, History, best_device, fit
+from alexnet_course.transfer import freeze, last_layer, take_over
 
 NETWORK, SIZE, RECIPE = "two-conv", 48, "few-images"  # what suits few pictures and a laptop
 RUN, MODEL, REPORT = "run.pt", "model.pt", "report.html"
@@ -226,46 +226,17 @@ def begin_with(network: nn.Module, path: Path) -> str:
 
     Raises :class:`ValueError` where the two differ before the last layer.
     """
-    theirs, own = _weights(path), network.state_dict()
-    if not theirs.keys() & own.keys() and len(theirs) == len(own):
-        theirs = dict(zip(own, theirs.values(), strict=True))
-    last = last_layer(network)
-    wanted = {name: value for name, value in own.items() if not name.startswith(f"{last}.")}
-    for name, value in wanted.items():
-        there = tuple(theirs[name].shape) if name in theirs else None
-        if there != tuple(value.shape):
-            has = f"has the shape {there}" if there else "is missing"
-            raise ValueError(
-                f"{path} does not go with this network: {name} {has} there, and has "
-                f"{tuple(value.shape)} here. Choose the --network and --size it was trained with"
-            )
-    network.load_state_dict({name: theirs[name] for name in wanted}, strict=False)
-    return f"Begun with the weights of {path}, but for the last layer, {last}."
+    take_over(network, _weights(path), str(path))
+    return f"Begun with the weights of {path}, but for the last layer, {last_layer(network)}."
 
 
 def _weights(path: Path) -> dict[str, Tensor]:
     try:
-        stored = checkpoints.load(path)
+        return checkpoints.load(path)["network"]
     except CheckpointError:
         with suppress(Exception):  # the sentence on checkpoints is the one to show
-            stored = torch.load(path, map_location="cpu", weights_only=True)
-            return {name: value for name, value in stored.items() if isinstance(value, Tensor)}
+            return dict(torch.load(path, map_location="cpu", weights_only=True))
         raise
-    return stored["network"]
-
-
-def last_layer(network: Any) -> str:
-    """The name of the layer that makes the logits."""
-    return [name for name, layer in network.architecture.named_layers() if layer.kind in LEARNED][
-        -1
-    ]
-
-
-def freeze(network: nn.Module) -> None:
-    """Let the last layer alone learn."""
-    last = last_layer(network)
-    for name, weight in network.named_parameters():
-        weight.requires_grad_(name.startswith(f"{last}."))
 
 
 @torch.no_grad()

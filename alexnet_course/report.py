@@ -53,6 +53,7 @@ summary { cursor: pointer; padding: .5rem 0; }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr));
   gap: 1rem; padding: 0; list-style: none; }
 figure { margin: 0; } figcaption { font-size: .9rem; overflow-wrap: anywhere; }
+@media (max-width: 30rem) { svg text { font-size: 14px !important; } }
 figure img { width: 100%; image-rendering: pixelated; border: 1px solid var(--line); }
 """
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
