@@ -139,7 +139,10 @@ def _draw_table(path: Path, folder: Path) -> None:
                 image = Image.fromarray(pixels.reshape(side, side))
                 name = FER2013[int(row["emotion"])]
             except (ValueError, IndexError, OverflowError) as error:
-                raise DataError(f"{path}, row {number + 1}: {error}") from error
+                raise DataError(
+                    f"{path}, row {number + 1}: expected an emotion from 0 to 6 and a square of "
+                    f"pixels from 0 to 255 ({error})"
+                ) from error
             usage = PARTS.get((row.get("Usage") or "training").lower(), TRAIN)
             place = folder / usage / name
             place.mkdir(parents=True, exist_ok=True)

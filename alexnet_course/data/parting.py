@@ -33,9 +33,10 @@ def part(
     for label, name in enumerate(classes):
         own = rng.permutation(groups[first[labels[first] == label]])
         if len(own) <= len(wanted):
+            choose = "to choose by " if VALIDATION in wanted else ""
             raise DataError(
-                f"the class {name} has {len(own)} different pictures; expected at least "
-                f"{len(wanted) + 1}, to train on, {'to choose by ' * (VALIDATION in wanted)}and to "
+                f"the class {name} has {len(own)} different pictures (near copies count once, and "
+                f"for one class); expected at least {len(wanted) + 1}, to train on, {choose}and to "
                 "measure with. Add some, or take the class out"
             )
         count = int((labels == label).sum())
