@@ -17,14 +17,16 @@ from typing import Literal
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from alexnet_course import tables
+from alexnet_course.architectures import Architecture
 from alexnet_course.arithmetic import training_operations
 from alexnet_course.checkpoints import require_writable, write_atomically
 from alexnet_course.config import digest, plain, several
 from alexnet_course.data import DataError, ImageData, image_data
 from alexnet_course.data.folders import cache_folder
-from alexnet_course.experiments import Arm, Experiment, experiment
+from alexnet_course.experiments import Arm, Experiment, Start, experiment
 from alexnet_course.fields import Count, Seed, fitting
 from alexnet_course.measures import measure_all
 from alexnet_course.network import Network, build
@@ -147,14 +149,27 @@ def first_network(arm: Arm, seed: int, device: torch.device, precision: str) -> 
     """The network as an arm's run begins: with first weights, or those that it starts with."""
     network = build(arm.architecture, seed, arm.recipe.first_weights)
     if arm.start:
-        data, recipe = image_data(arm.start.data), arm.start.recipe
-        table = arm.architecture.with_classes(len(data.classes))
-        body = build(table, seed, recipe.first_weights)
-        fit(body, data, recipe, seed=seed, device=device, precision=precision)
-        take_over(network, body.cpu().state_dict(), arm.start.data)
+        weights = _learned(arm.architecture, arm.start, seed, device, precision)
+        take_over(network, weights, arm.start.data)
     if arm.frozen:
         freeze(network)
     return network
+
+
+_LEARNED: dict[str, dict[str, Tensor]] = {}  # by what they follow from: arms share their starts
+
+
+def _learned(
+    table: Architecture, start: Start, seed: int, device: torch.device, precision: str
+) -> dict[str, Tensor]:
+    """The weights after training on the set that ``start`` names; trained once in a process."""
+    key = digest([plain(table), plain(start), seed, str(device), precision])
+    if key not in _LEARNED:
+        data, recipe = image_data(start.data), start.recipe
+        body = build(table.with_classes(len(data.classes)), seed, recipe.first_weights)
+        fit(body, data, recipe, seed=seed, device=device, precision=precision)
+        _LEARNED[key] = body.cpu().state_dict()
+    return _LEARNED[key]
 
 
 def rehearse(
