@@ -102,6 +102,13 @@ class Plan:
     start: Path | None = None
     frozen: bool = False
 
+    def __post_init__(self) -> None:
+        if self.frozen and not self.start:
+            raise ValueError(
+                "the last layer alone is to learn, and the others are at first weights; give the "
+                "file with the weights that they should have (--start)"
+            )
+
     def architecture(self, classes: int) -> Architecture:
         """The network's table, for so many classes."""
         made = architecture(self.network).with_input(3, self.side, self.side)
@@ -333,6 +340,8 @@ def train(source: Path, out: Path, chosen: Plan, precision: str = "auto") -> Tra
     """
     from alexnet_course.report import write_report
 
+    if out.resolve().is_relative_to(source.resolve()):
+        raise DataError(f"{out} lies within the pictures in {source}; name a folder elsewhere")
     checkpoints.require_writable(out)
     with opened(source) as root:
         found = find(root)

@@ -260,14 +260,20 @@ def test_what_is_no_model_is_refused(trained, tmp_path, capsys, spoil):
         (("--network", "two-con"), "no network 'two-con'.*The nearest is two-conv"),
         (("--recipe", "x"), "there is no recipe 'x'"),
         (("--epochs", "0"), "epochs is 0"),
+        (("--freeze",), "the others are at first weights; give the file"),
         (("--start", "nowhere.pt"), "nowhere.pt is no checkpoint of this course"),
     ],
 )
 def test_what_cannot_be_trained_is_one_sentence(colours, tmp_path, capsys, arguments, words):
     assert re.search(words, refused(capsys, "train", colours, "--out", tmp_path, *arguments))
-    assert refused(capsys, "train", tmp_path / "nowhere", "--out", tmp_path).startswith(
-        "error: there is no folder or file"
-    )
+
+
+@pytest.mark.parametrize(
+    ("source", "out", "words"),
+    [("nowhere", "out", "there is no folder or file"), ("", "out", "lies within the pictures in")],
+)
+def test_where_nothing_can_be_read_or_written_is_one_sentence(tmp_path, capsys, source, out, words):
+    assert words in refused(capsys, "train", tmp_path / source, "--out", tmp_path / out)
 
 
 @pytest.mark.parametrize("words", [("--balance", "no"), ("--balance", "yes")])
