@@ -26,6 +26,7 @@ from alexnet_course.data.image_folder import cores, map_ahead, square
 from alexnet_course.data.images import DataError, ImageData, Labelled
 from alexnet_course.data.near_copies import near_copies
 from alexnet_course.data.parting import (
+    HELD_OUT_SHARE,
     TEST,
     TRAIN,
     VALIDATION,
@@ -219,11 +220,16 @@ def _as_given(
             f"{leaks:,} of the pictures to learn from left out, being near copies of held-out ones."
         )
     notes.append("Parted as the folders are.")
-    if VALIDATION not in parts or TEST not in parts:
-        shares = (0.15 * (VALIDATION not in parts), 0.15 * (TEST not in parts))
+    missing = [name for name in (VALIDATION, TEST) if name not in parts]
+    if missing:
         own = np.flatnonzero(parts == TRAIN)
-        parts[own] = part(labels[own], groups[own], classes, seed, shares)
-        notes.append("What to choose by was taken from the training pictures, 15 % of each class.")
+        shares = {name: HELD_OUT_SHARE if name in missing else 0.0 for name in (VALIDATION, TEST)}
+        parts[own] = part(
+            labels[own], groups[own], classes, seed, (shares[VALIDATION], shares[TEST])
+        )
+        notes.append(
+            f"For {' and '.join(missing)}, about 15 % of the training pictures were taken."
+        )
     return parts, notes
 
 

@@ -20,10 +20,11 @@ from PIL import Image
 from alexnet_course import checkpoints
 from alexnet_course.__main__ import main
 from alexnet_course.architectures import ARCHITECTURES
+from alexnet_course.data.gathering import find, read
 from alexnet_course.data.preparation import MinusOneToOne, PerChannel, Preparation, stated
 from alexnet_course.distributed import named_recipe
 from alexnet_course.network import build
-from alexnet_course.own import confusion, load_model, mean_recall, mismatch, plan
+from alexnet_course.own import confusion, load_model, mean_recall, mismatch, parted, plan
 from alexnet_course.transfer import freeze, take_over
 from test_browser import AXE, JUDGE, RULES
 from test_gathering import picture
@@ -176,6 +177,45 @@ def test_a_folder_with_a_new_class_is_a_sentence(trained, colours, tmp_path, cap
 )
 def test_only_folders_that_are_classes_in_part_are_complained_of(folders, complains):
     assert bool(mismatch(("blue", "red"), folders)) == complains
+
+
+# Folders that are parted already
+
+
+def shown(root):
+    """The parts of a folder's pictures, as ``train`` makes them."""
+    found = find(root)
+    return parted(found, read(found, 16), seed=0, balance=None, name="x")
+
+
+def test_parts_of_folders_stay_but_what_leaks_is_left_out(tmp_path):
+    """FER2013's layout: a lone held-out folder is the test."""
+    for place, name in enumerate(("train", "test")):
+        colourful(tmp_path / name, {"blue": 12, "red": 10}, seed=place)
+    twin = Image.open(tmp_path / "test" / "red" / "3.png")
+    twin.resize((86, 72)).save(tmp_path / "train" / "red" / "twin.jpg")
+    ours = shown(tmp_path)
+    assert ours.counts["test"] == [12, 10] and "train/red/twin.jpg" not in ours.names["train"]
+    assert sum(ours.counts["train"]) + sum(ours.counts["validation"]) == 22
+    assert min(ours.counts["validation"]) >= 1 and len(ours.names["test"]) == len(ours.test)
+    said = " ".join(ours.notes)
+    assert "1 of the pictures to learn from left out, being near copies of held-out ones" in said
+    assert "For validation, about 15 % of the training pictures" in said
+
+
+def test_from_a_lone_train_folder_both_others_are_taken(tmp_path):
+    colourful(tmp_path / "train", {"blue": 10, "red": 10})
+    ours = shown(tmp_path / "train")
+    assert all(min(counts) >= 1 for counts in ours.counts.values())
+
+
+def test_copies_in_two_classes_are_named(tmp_path):
+    colourful(tmp_path, {"blue": 6, "red": 6})
+    (tmp_path / "red" / "same.png").write_bytes((tmp_path / "blue" / "0.png").read_bytes())
+    said = " ".join(shown(tmp_path).notes)
+    assert "Near copies: 2 pictures in 1 group" in said
+    pair = said.partition("in different classes, of which one is wrong: ")[2]
+    assert "blue/0.png" in pair and "red/same.png" in pair
 
 
 # Going on, changing, beginning with other weights
