@@ -98,6 +98,58 @@ def _features(options: argparse.Namespace) -> None:
     run_features(Path(options.out), options.seeds)
 
 
+def _train(options: argparse.Namespace) -> None:
+    from dataclasses import replace
+
+    from alexnet_course.data.augmentation import Flip
+    from alexnet_course.distributed import named_recipe
+    from alexnet_course.own import NETWORK, REPORT, SIZE, plan, train
+    from alexnet_course.report import counts_of, verdict
+
+    keep_freed_memory()
+    network = options.network or NETWORK
+    size = options.size or (None if options.network else SIZE)
+    recipe = named_recipe(options.recipe, network)
+    if options.epochs is not None:
+        recipe = replace(recipe, epochs=options.epochs)
+    if not options.mirror:
+        recipe = recipe.without(Flip)
+    chosen = plan(
+        network,
+        recipe,
+        size,
+        seed=options.seed,
+        balance={"auto": None, "yes": True, "no": False}[options.balance],
+        start=Path(options.start) if options.start else None,
+        frozen=options.freeze,
+    )
+    out = Path(options.out)
+    result = train(Path(options.source), out, chosen, options.precision)
+    print(f"{verdict(counts_of(result))}\nreport: {(out / REPORT).resolve().as_uri()}")
+
+
+def _predict(options: argparse.Namespace) -> None:
+    import csv
+
+    from alexnet_course.own import load_model, predictions
+
+    model = load_model(options.checkpoint)
+    guesses = predictions(model, Path(options.source))
+    if options.format == "csv":
+        rows = csv.writer(sys.stdout, lineterminator="\n")
+        heads = [f"probability of {name}" for name in model.classes]
+        rows.writerow(["file", "guess", "probability", *heads])
+    for guess in guesses:
+        values = zip(guess.probabilities, model.classes)
+        ranked = sorted(values, key=lambda one: one[0], reverse=True)
+        if options.format == "csv":
+            exact = [f"{value:.4f}" for value in guess.probabilities]
+            rows.writerow([guess.name, ranked[0][1], f"{ranked[0][0]:.4f}", *exact])
+        else:
+            said = ", ".join(f"{name} {100 * value:.0f} %" for value, name in ranked[:3])
+            print(f"{guess.name}: {said}")
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m alexnet_course", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -184,6 +236,47 @@ def parser() -> argparse.ArgumentParser:
     )
     most.add_argument("--precision", choices=PRECISIONS, default="auto")
     most.set_defaults(run=_marathon)
+    own = commands.add_parser(
+        "train",
+        help="a network on your own pictures, and a page that shows what it learned",
+        description="Trains on SOURCE, a folder with a folder of pictures for each class, or a zip "
+        "of it, and writes into DIR: model.pt, the network that was best on validation pictures, "
+        "which 'predict' reads; report.html; and run.pt, from which the same command goes on.",
+    )
+    own.add_argument("source", metavar="SOURCE")
+    own.add_argument("--out", metavar="DIR", required=True, help="where all of it goes")
+    own.add_argument("--network", metavar="NAME", help="as printed by 'list' (two-conv, at 48)")
+    own.add_argument(
+        "--recipe",
+        metavar="NAME",
+        default="few-images",
+        help="few-images (default), everything, trained-well, paper, …",
+    )
+    own.add_argument("--size", type=int, metavar="N", help="pixels a side (the network's own)")
+    own.add_argument("--epochs", type=int, metavar="N", help="(the recipe's)")
+    own.add_argument("--seed", type=int, default=0, metavar="K", help="of parts and weights (0)")
+    own.add_argument(
+        "--mirror",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="mirror images as the recipe says; not for letters, digits, signs",
+    )
+    own.add_argument(
+        "--balance",
+        choices=("auto", "yes", "no"),
+        default="auto",
+        help="show the pictures of small classes more often (auto: if one is 1.5 times another)",
+    )
+    own.add_argument("--start", metavar="FILE", help="begin with its weights, but the last layer's")
+    own.add_argument("--freeze", action="store_true", help="let the last layer alone learn")
+    own.add_argument("--precision", choices=PRECISIONS, default="auto")
+    own.set_defaults(run=_train)
+    asked = commands.add_parser("predict", help="what a trained network takes pictures for")
+    asked.add_argument("checkpoint", metavar="CHECKPOINT", help="model.pt, written by 'train'")
+    asked.add_argument("source", metavar="SOURCE", help="a picture, or a folder or a zip of them")
+    asked.add_argument("--format", choices=("text", "csv"), default="text")
+    asked.set_defaults(run=_predict)
+
     for command, action in ((trial, _experiment), (speed, _benchmark), (race, _race)):
         command.add_argument("--precision", choices=PRECISIONS, default="auto")
         command.add_argument("--out", metavar="DIR", default=RECORDED, help="where records go")

@@ -50,7 +50,15 @@ from alexnet_course.data.preparation import CentreCrop, Preparation
 from alexnet_course.measures import top_errors
 from alexnet_course.memory import keep_freed_memory
 from alexnet_course.network import Network, build
-from alexnet_course.recipes import CONV_LOCAL, EVERYTHING, PAPER, SHORTEST, TRAINED_WELL, Recipe
+from alexnet_course.recipes import (
+    CONV_LOCAL,
+    EVERYTHING,
+    FEW_IMAGES,
+    PAPER,
+    SHORTEST,
+    TRAINED_WELL,
+    Recipe,
+)
 from alexnet_course.team import ALONE, FROM_LEADER, Team
 from alexnet_course.training import best_device, fit, weights_digest
 from alexnet_course.tutorials import TUTORIALS
@@ -79,6 +87,7 @@ def named_recipes() -> dict[str, Recipe]:
         "everything": EVERYTHING,
         "conv-local": CONV_LOCAL,
         "paper": PAPER,
+        "few-images": FEW_IMAGES,
         **{f"{kind}/{name}": r for kind, table in tables.items() for name, r in table.items()},
     }
 

@@ -10,14 +10,15 @@ from typing import Annotated, Any, Literal
 from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.config import look_up
 from alexnet_course.data.augmentation import Colour, Crop, Flip, Shift, VerticalFlip
-from alexnet_course.data.preparation import Centred, PerChannel
-from alexnet_course.fields import Count, Seed, settle, shown
+from alexnet_course.data.preparation import Centred, PerChannel, Resize
+from alexnet_course.fields import Count, Seed, Spec, settle, shown
 from alexnet_course.layers import LEARNED, BatchNorm
 from alexnet_course.optimisers import SGD, Adam
 from alexnet_course.recipes import (
     CODE_2012_WEIGHTS,
     CONV_LOCAL,
     EVERYTHING,
+    FEW_IMAGES,
     HE,
     PAPER_WEIGHTS,
     SHORTEST,
@@ -36,14 +37,26 @@ FileName = Annotated[
 
 
 @dataclass(frozen=True)
+class Start(Spec):
+    """Weights to begin with: of the same network, first trained on the set ``data`` by ``recipe``,
+    all but the last layer's.
+    """
+
+    data: str
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
 class Arm:
     """One network trained one way; ``measured_on`` is ``"test"`` or ``"validation"``.
 
     With ``"validation"`` a tenth of the training images is held out to choose by, and the test
-    images are not looked at. ``data`` is ``"CIFAR-10"`` or ``"drawn faces"``. ``per_class`` keeps
-    the first so many training images of each class; ``None`` keeps all. ``measures`` names what
-    is measured when the run has ended (:data:`alexnet_course.measures.MEASURES`). ``keeps`` names
-    the layers whose weights are kept with the record, or is ``("all",)``.
+    images are not looked at. ``data`` is a name that
+    :func:`~alexnet_course.data.image_data` knows. ``per_class`` keeps the first so many training
+    images of each class; ``None`` keeps all. ``measures`` names what is measured when the run has
+    ended (:data:`alexnet_course.measures.MEASURES`). ``keeps`` names the layers whose weights are
+    kept with the record, or is ``("all",)``. ``start`` gives other weights to begin with than the
+    recipe's; ``frozen`` lets the last layer alone learn.
     """
 
     architecture: Architecture
@@ -53,6 +66,8 @@ class Arm:
     per_class: Count | None = None
     measures: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
+    start: Start | None = None
+    frozen: bool = False
 
     def __post_init__(self) -> None:
         if wrong := settle(self) or self._not_to_keep():
@@ -391,6 +406,50 @@ def _faces() -> dict[str, Arm]:
     }
 
 
+def _own_pictures() -> dict[str, Arm]:
+    """A quarter of two-conv, in 32 pixels, on small sets: mirror images, copies, transfer."""
+    narrow = {"conv1": 16, "conv2": 32}
+    network = ARCHITECTURES["two-conv"].renamed("two-conv, a quarter as wide")
+    for name, maps in narrow.items():
+        network = network.replace(name, out_channels=maps)
+    for name, outputs in {"fc3": 96, "fc4": 48}.items():
+        network = network.replace(name, out_features=outputs)
+    shifts = replace(FEW_IMAGES.without(Flip), preparation=(PerChannel(), Resize(32)))
+    mirrored, turned = (
+        replace(shifts, augmentation=(change, *shifts.augmentation))
+        for change in (Flip(), VerticalFlip())
+    )
+
+    def arm(data: str, classes: int, recipe: Recipe, per_class: int | None, **more: Any) -> Arm:
+        return Arm(network.with_classes(classes), recipe, data=data, per_class=per_class, **more)
+
+    arms = {
+        f"faces-{name}": arm("drawn faces", 7, recipe, 50)
+        for name, recipe in {"plain": shifts, "mirrored": mirrored, "upside-down": turned}.items()
+    }
+    for name, part_by in {
+        "leaking": "picture",
+        "leaking-then-new": "picture, new faces",
+        "apart": "face",
+    }.items():
+        arms[f"copies-{name}"] = arm(f"copied faces, parted by {part_by}", 7, mirrored, None)
+    for short, first, other, classes, recipe in (
+        ("faces", "four expressions", "three other expressions", 3, mirrored),
+        ("digits", "digits 0 to 4", "digits 5 to 9", 5, shifts),
+    ):
+        start = Start(first, replace(recipe, epochs=20))
+        for count in (10, 50):
+            ways: dict[str, dict[str, Any]] = {
+                "scratch": {},
+                "features": {"start": start, "frozen": True},
+                "tuned": {"start": start},
+                "random": {"frozen": True},
+            }
+            for way, more in ways.items():
+                arms[f"{short}-{way}-{count}"] = arm(other, classes, recipe, count, **more)
+    return arms
+
+
 # Our recipes, at length or short, from which the experiments on settings start.
 _TWO_CONV, _FACES = TRAINED_WELL["two-conv"], TRAINED_WELL["image-folder"]
 _THREE_EPOCHS, _TWO_EPOCHS = replace(_TWO_CONV, epochs=3), replace(_FACES, epochs=2)
@@ -682,6 +741,11 @@ EXPERIMENTS: dict[str, Experiment] = {
                 }.items()
             },
             seeds=(0,),
+        ),
+        Experiment(
+            "own-pictures",
+            "What suits a small set of one's own: mirror images, parts without copies, transfer?",
+            _own_pictures(),
         ),
         Experiment(
             "upscaled-227",

@@ -142,6 +142,22 @@ TRAINED_WELL["image-folder"] = Recipe(
     source="the course: Adam, its rate and He's first weights chosen on validation images",
 )
 
+# Pictures of one's own: tens or hundreds a class, a laptop.
+FEW_IMAGES = Recipe(
+    "few-images",
+    epochs=40,
+    batch_size=32,
+    optimiser=replace(_MOMENTUM, learning_rate=0.02, nesterov=True),
+    schedule=OneCycle(),
+    preparation=(PerChannel(),),
+    augmentation=(Flip(), Shift(3)),
+    first_weights=HE,
+    source=(
+        "the course: trained-well of adam-augmented for longer, in smaller batches, with smaller "
+        "shifts; nothing was chosen anew"
+    ),
+)
+
 # Where the paper's images are of 256 pixels, and its networks take pieces of 227.
 PAPER = Recipe(
     "paper",

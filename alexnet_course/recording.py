@@ -23,19 +23,21 @@ import torch
 from torch import Tensor
 
 from alexnet_course import tables
+from alexnet_course.architectures import Architecture
 from alexnet_course.arithmetic import training_operations
 from alexnet_course.checkpoints import require_writable, write_atomically
 from alexnet_course.config import digest, plain, several
 from alexnet_course.data import DataError, ImageData, image_data
 from alexnet_course.data.folders import cache_folder
-from alexnet_course.experiments import Experiment, experiment
+from alexnet_course.experiments import Arm, Experiment, Start, experiment
 from alexnet_course.fields import Count, Seed, fitting
 from alexnet_course.measures import measure_all
-from alexnet_course.network import build
+from alexnet_course.network import Network, build
 from alexnet_course.provenance import RECORDED, environment, sealed
 from alexnet_course.results import WEIGHTS, manifests, record_path, recorded_epochs
 from alexnet_course.scale import chosen_scale
 from alexnet_course.training import TrainingDiverged, device_and_precision, fit
+from alexnet_course.transfer import freeze, take_over
 
 
 def run(
@@ -91,7 +93,7 @@ def run(
         print(f"{label}: {wanted} epochs on {device}, {precision}", flush=True)
         arm, held = chosen.arms[name], held_by_arm[name]
         kept = checkpoint_path(chosen, name, seed, precision, unfinished)
-        network = build(arm.architecture, seed, arm.recipe.first_weights)
+        network = first_network(arm, seed, device, precision)
         diverged = None
         try:
             history = fit(
@@ -150,6 +152,33 @@ def run(
         print(f"{label}: {ends}", flush=True)
 
 
+def first_network(arm: Arm, seed: int, device: torch.device, precision: str) -> Network:
+    """The network as an arm's run begins: with first weights, or those that it starts with."""
+    network = build(arm.architecture, seed, arm.recipe.first_weights)
+    if arm.start:
+        weights = _learned(arm.architecture, arm.start, seed, device, precision)
+        take_over(network, weights, arm.start.data)
+    if arm.frozen:
+        freeze(network)
+    return network
+
+
+_LEARNED: dict[str, dict[str, Tensor]] = {}  # by what they follow from: arms share their starts
+
+
+def _learned(
+    table: Architecture, start: Start, seed: int, device: torch.device, precision: str
+) -> dict[str, Tensor]:
+    """The weights after training on the set that ``start`` names; trained once in a process."""
+    key = digest([plain(table), plain(start), seed, str(device), precision])
+    if key not in _LEARNED:
+        data, recipe = image_data(start.data), start.recipe
+        body = build(table.with_classes(len(data.classes)), seed, recipe.first_weights)
+        fit(body, data, recipe, seed=seed, device=device, precision=precision)
+        _LEARNED[key] = body.cpu().state_dict()
+    return _LEARNED[key]
+
+
 def rehearse(
     chosen: Experiment,
     arms: Iterable[str] | None = None,
@@ -190,8 +219,11 @@ def rehearse(
                     batch_size=batch,
                 )
                 most = [int(split.labels.bincount().min()) for split in (held.train, held.held_out)]
+                if arm.start:
+                    brief = replace(arm.start.recipe, epochs=1)
+                    arm = replace(arm, start=replace(arm.start, recipe=brief))
                 held = held.sample(min(per_class, most[0]), min((per_class + 1) // 2, most[1]))
-            network = build(arm.architecture, seed, recipe.first_weights)
+            network = first_network(arm, seed, device, precision)
             history = fit(network, held, recipe, seed=seed, device=device, precision=precision)
             measure_all(arm.measures, network, held, recipe, device)
             rows.append(

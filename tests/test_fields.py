@@ -30,8 +30,9 @@ from alexnet_course.data.preparation import (
     MinusOneToOne,
     PerChannel,
     Resize,
+    Stated,
 )
-from alexnet_course.experiments import Arm, Experiment
+from alexnet_course.experiments import Arm, Experiment, Start
 from alexnet_course.fields import Spec
 from alexnet_course.layers import (
     LRN,
@@ -84,16 +85,20 @@ EXAMPLES = [
     *(SGD(0.1, weight_decays={"conv1": 0.1}), Adam(0.1), AdamW(0.1), Muon(0.1, SGD(0.1))),
     *(Constant(), OneCycle(), Cosine(), Steps((0.5,)), Plateau()),
     *(CentreCrop(9), Resize(9), MinusOneToOne(), PerChannel(), Centred()),
+    Stated((0.5,), (0.25,)),
     *(Flip(), VerticalFlip(), Shift(2), Crop(9), Cutout(2), Colour(0.1)),
     RECIPE,
+    Start("drawn faces", RECIPE),
     ARM,
     Experiment("mine", "Why?", {"one": ARM}),
 ]
 ALSO = {  # what a field may hold besides the type of its example
     "per_class": (int, type(None)),
+    "start": (type(None),),
     "first_weights": (type(None),),
     "weight_decays": (type(None), dict),
 }
+NUMBERS = {"mean": -math.inf, "divisor": 0}  # in tuples, with what they must be above
 SIGNED = {"bias", "biases"}  # all other numbers are at least 0
 NAN, INF, HUGE = math.nan, math.inf, 10**400
 WRONG = [
@@ -129,6 +134,8 @@ def may_hold(example, name, value):
     if isinstance(was, dict) and isinstance(value, dict):
         inner = next(iter(was.values()))
         return all(type(k) is str and type(v) is type(inner) and v == v for k, v in value.items())
+    if name in NUMBERS and isinstance(value, tuple):
+        return all(type(x) in (int, float) and x > NUMBERS[name] for x in value)
     if isinstance(was, tuple) and isinstance(value, tuple):
         return all(isinstance(item, type(was[0]).__mro__[-2]) for item in value)
     return type(value) in allowed

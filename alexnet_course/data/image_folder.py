@@ -90,14 +90,14 @@ class FolderSplit(Labelled):
         device = torch.device(device)
         workers = self.workers
         if workers is None:
-            workers = 0 if device.type == "cpu" else min(_cores(), MOST_WORKERS)
+            workers = 0 if device.type == "cpu" else min(cores(), MOST_WORKERS)
 
         def read(which: Tensor) -> list[Tensor]:
             images = np.stack([_decode(self.files[i], self.size) for i in which.tolist()])
             batch = [torch.from_numpy(images), self.labels[which]]
             return [part.pin_memory() for part in batch] if device.type == "cuda" else batch
 
-        for images, labels in _map_ahead(read, order.split(size), workers):
+        for images, labels in map_ahead(read, order.split(size), workers):
             yield images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
 
     def sample_images(self) -> Tensor:
@@ -119,7 +119,7 @@ class FolderSplit(Labelled):
     def _decoded(self, what: str) -> Iterator[np.ndarray]:
         """Each image in turn, read by as many threads as there are cores, with a bar."""
         decode = tried(lambda path: _decode(path, self.size))
-        images = _map_ahead(decode, self.files, _cores())
+        images = map_ahead(decode, self.files, cores())
         yield from all_or_error(tqdm(images, total=len(self), desc=what, leave=False))
 
 
@@ -235,7 +235,7 @@ def _left_out(others: Counter[str]) -> str:
     )
 
 
-def _map_ahead(function: Callable, items: Iterable, workers: int) -> Iterator:
+def map_ahead(function: Callable, items: Iterable, workers: int) -> Iterator:
     """``map``, done by that many threads up to ``workers`` items ahead; 0 for no threads."""
     if not workers:
         yield from map(function, items)
@@ -258,7 +258,7 @@ def _held(part: FolderSplit) -> Split:
     return Split.in_canonical_order(images.numpy(), part.labels)
 
 
-def _cores() -> int:
+def cores() -> int:
     return os.cpu_count() or 1
 
 
@@ -268,8 +268,13 @@ def _read(files: Sequence[str], size: int, what: str) -> Tensor:
 
 
 def _decode(path: str, size: int) -> np.ndarray:
-    """The middle square, cut out before it is resized: a thin image would become huge."""
-    image = read_rgb(path)
+    return square(read_rgb(path), size)
+
+
+def square(image: Image.Image, size: int) -> np.ndarray:
+    """Its middle square, uint8 ``[3, size, size]``: cut out before it is resized, as a thin image
+    would become huge.
+    """
     side = min(image.size)
     left, top = ((length - side) // 2 for length in image.size)
     box = (left, top, left + side, top + side)

@@ -63,8 +63,14 @@ def picture_files(folder: Path) -> tuple[list[str], Counter[str]]:
     Links are followed, but each folder is read once, and none that the link to it lies in. What is
     hidden or otherwise clutter is neither read nor counted.
     """
+    found, others = pictures_and_others(folder)
+    return found, Counter(map(ending, others))
+
+
+def pictures_and_others(folder: Path) -> tuple[list[str], list[str]]:
+    """As :func:`picture_files`, but with the other files themselves."""
     found: list[tuple[str, str]] = []
-    others: Counter[str] = Counter()
+    others: list[tuple[str, str]] = []
     seen = {folder.resolve()}
     for here, inner, names in os.walk(folder, onerror=_refuse, followlinks=True):
         folders = visible(inner)
@@ -74,12 +80,18 @@ def picture_files(folder: Path) -> tuple[list[str], Counter[str]]:
                 seen.add(path.resolve())
                 inner.append(path.name)
         for name in visible(names):
-            ending = Path(name).suffix.lower()
-            if ending in ENDINGS:
-                found.append((here, name))
-            else:
-                others[ending or "no ending"] += 1
-    return [os.path.join(here, name) for here, name in sorted(found)], others
+            (found if is_picture(name) else others).append((here, name))
+    return [os.path.join(*one) for one in sorted(found)], [os.path.join(*o) for o in sorted(others)]
+
+
+def is_picture(name: Path | str) -> bool:
+    """Whether a file's ending is that of a picture which is read."""
+    return ending(name) in ENDINGS
+
+
+def ending(name: Path | str) -> str:
+    """Of a file's name, in small letters; or that it has none."""
+    return Path(name).suffix.lower() or "no ending"
 
 
 def _refuse(error: OSError) -> None:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from alexnet_course.data.augmentation import brightness, mean_and_deviation, spare_pixels
-from alexnet_course.fields import Count, Spec
+from alexnet_course.fields import Count, Positive, Spec
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,27 @@ class Centred(Scaling):
     def mean_and_divisor(self, images: Tensor) -> tuple[Tensor, Tensor]:
         mean, _ = mean_and_deviation(images)
         return mean, torch.full_like(mean, 1 / 255)
+
+
+@dataclass(frozen=True)
+class Stated(Scaling):
+    """With a ``mean`` and a ``divisor`` for each channel, in units of full brightness: those of
+    images that are no longer at hand.
+    """
+
+    mean: tuple[float, ...]
+    divisor: tuple[Positive, ...]
+
+    def mean_and_divisor(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.tensor(self.mean).double(), torch.tensor(self.divisor).double()
+
+
+def stated(part: Preparing, images: Tensor) -> Preparing:
+    """``part`` as it is for a data set with training ``images``, so that it needs them no more."""
+    if not isinstance(part, Scaling):
+        return part
+    mean, divisor = (tuple(x.tolist()) for x in part.mean_and_divisor(images))
+    return Stated(mean, divisor)
 
 
 class Preparation:

@@ -149,15 +149,16 @@ def keep_together(page: BeautifulSoup) -> None:
 
 
 def number_exercises(pages: dict[Path, BeautifulSoup]) -> None:
-    """Exercises are numbered within their chapter, as figures are, where they stand and where
-    they are named.
+    """Exercises are numbered within their chapter, as figures are (in the appendix with an A),
+    where they stand and where they are named.
     """
     names = {}
     for path, page in pages.items():
-        chapter = re.match(r"\d+", title.get_text()) if (title := page.select_one("h1")) else None
+        title = page.select_one("h1")
+        chapter = re.match(r"\d+", title.get_text()) if title else None
         numbers = page.select(".exercise[id] > .admonition-title > .caption-number")
-        for place, number in enumerate(numbers if chapter else [], 1):
-            number.string = f"Exercise {chapter[0]}.{place}"
+        for place, number in enumerate(numbers, 1):
+            number.string = f"Exercise {chapter[0] if chapter else 'A'}.{place}"
             names[f"{path}#{number.find_parent(id=True)['id']}"] = number.string
     for path, page in pages.items():
         for link in page.select("article a.reference[href*='#']"):
