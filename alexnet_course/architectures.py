@@ -6,6 +6,7 @@ references says what each is.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from itertools import chain
 from typing import Annotated, Any
 
@@ -435,10 +436,15 @@ def _normed_conv(number: str, maps: int, kernel: int, stride: int = 1, **norm: A
     return conv, BatchNorm(f"norm{number}", **norm)
 
 
-def _residual_block(name: str, maps: int, stride: int) -> Part:
-    """Two convolutions of 3×3; with a stride, the shortcut is a convolution of 1×1."""
-    branch = (*_normed_conv("1", maps, 3, stride), ReLU("relu1"), *_normed_conv("2", maps, 3))
-    shortcut = _normed_conv("0", maps, 1, stride) if stride > 1 else ()
+def _unit(number: str, maps: int, kernel: int, stride: int = 1, **norm: Any) -> Part:
+    """A convolution, its batch norm and its ReLU."""
+    return *_normed_conv(number, maps, kernel, stride, **norm), ReLU(f"relu{number}")
+
+
+def _residual_block(name: str, maps: int, stride: int = 1, wider: bool = False) -> Part:
+    """Two convolutions of 3×3; with a stride, or ``wider``, the shortcut is one of 1×1."""
+    branch = (*_unit("1", maps, 3, stride), *_normed_conv("2", maps, 3))
+    shortcut = _normed_conv("0", maps, 1, stride) if stride > 1 or wider else ()
     return Residual(name, branch, shortcut), ReLU(f"relu_{name}")
 
 
@@ -463,8 +469,7 @@ def _resnet18() -> Architecture:
     )
 
 
-def _unit(number: str, maps: int, kernel: int, stride: int = 1) -> Part:
-    return *_normed_conv(number, maps, kernel, stride, epsilon=0.001), ReLU(f"relu{number}")
+_google_unit = partial(_unit, epsilon=0.001)
 
 
 def _inception(
@@ -474,10 +479,10 @@ def _inception(
     return Parallel(
         name,
         (
-            _unit("1", one, 1),
-            (*_unit("2a", three[0], 1), *_unit("2b", three[1], 3)),
-            (*_unit("3a", five[0], 1), *_unit("3b", five[1], 3)),
-            (Pool("pool4", 3, stride=1, padding=1, rounding="ceil"), *_unit("4", pooled, 1)),
+            _google_unit("1", one, 1),
+            (*_google_unit("2a", three[0], 1), *_google_unit("2b", three[1], 3)),
+            (*_google_unit("3a", five[0], 1), *_google_unit("3b", five[1], 3)),
+            (Pool("pool4", 3, stride=1, padding=1, rounding="ceil"), *_google_unit("4", pooled, 1)),
         ),
     )
 
@@ -490,10 +495,10 @@ def _googlenet() -> Architecture:
         "googlenet",
         (3, 224, 224),
         (
-            *_unit("1", 64, 7, stride=2),
+            *_google_unit("1", 64, 7, stride=2),
             pool(1, 3),
-            *_unit("2a", 64, 1),
-            *_unit("2b", 192, 3),
+            *_google_unit("2a", 64, 1),
+            *_google_unit("2b", 192, 3),
             pool(2, 3),
             _inception("inception3a", 64, (96, 128), (16, 32), 32),
             _inception("inception3b", 128, (128, 192), (32, 96), 64),
@@ -584,6 +589,56 @@ ALEXNETS = (
         ),
     ),
 )
+
+
+def _towards_today() -> dict[str, Architecture]:
+    """four-conv, one change after another, each kept, as later networks made them."""
+
+    def normed(_: str, layer: Layer) -> Part:
+        if not isinstance(layer, Conv):
+            return (layer,)
+        return replace(layer, bias=False), BatchNorm(layer.name.replace("conv", "norm"))
+
+    def stacked(name: str, layer: Layer) -> Part:
+        stack = (*_unit("1a", 16, 3), *_unit("1b", 24, 3))
+        return stack if name == "conv1" else () if name in ("norm1", "relu1") else (layer,)
+
+    batch_norm = FOUR_CONV.without("lrn")._with(normed)
+    no_dropout = batch_norm.without("dropout")
+    pooled = no_dropout.without("fc5", "relu5").with_layer("pool4", AdaptivePool("avgpool", 1))
+    small_windows = pooled._with(stacked)
+    pool1, pool2 = FOUR_CONV.layer("pool1"), FOUR_CONV.layer("pool2")
+    stem, end = (*_unit("1a", 16, 3), *_unit("1b", 16, 3), pool1), pooled.layers[-3:]
+
+    def plain(number: int, maps: int) -> Part:
+        return *_unit(f"{number}a", maps, 3), *_unit(f"{number}b", maps, 3)
+
+    deeper = (*stem, *plain(2, 32), pool2, *plain(3, 64), *plain(4, 64), *end)
+    residual = (
+        *stem,
+        *_residual_block("block2", 32, wider=True),
+        pool2,
+        *_residual_block("block3", 64, wider=True),
+        *_residual_block("block4", 64),
+        *end,
+    )
+    steps = {
+        "everything": FOUR_CONV,
+        "batch-norm": batch_norm,
+        "no-dropout": no_dropout,
+        "global-pooling": pooled,
+        "small-windows": small_windows,
+        "deeper": replace(small_windows, layers=deeper),
+        "residual": replace(small_windows, layers=residual),
+    }
+    source = "the course: four-conv, changed as in later networks, one step after another"
+    return {
+        step: replace(network, name=f"four-conv, {step}", source=source, note="")
+        for step, network in steps.items()
+    } | {"everything": FOUR_CONV}
+
+
+TOWARDS_TODAY = _towards_today()
 COMPOSED = (_two_towers(), _resnet18(), _googlenet())  # with layers made of layers
 
 ARCHITECTURES: dict[str, Architecture] = {a.name: a for a in (*ALEXNETS, *COMPOSED)}

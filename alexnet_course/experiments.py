@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
-from alexnet_course.architectures import ARCHITECTURES, Architecture
+from alexnet_course.architectures import ARCHITECTURES, TOWARDS_TODAY, Architecture
 from alexnet_course.config import look_up
-from alexnet_course.data.augmentation import Colour, Crop, Flip, Shift, VerticalFlip
+from alexnet_course.data.augmentation import Colour, Crop, Cutout, Flip, Shift, VerticalFlip
 from alexnet_course.data.preparation import Centred, PerChannel
 from alexnet_course.fields import Count, Seed, settle, shown
 from alexnet_course.layers import BatchNorm
@@ -329,6 +329,30 @@ def _towers() -> dict[str, Arm]:
     }
 
 
+def _today(arm: Arm) -> Arm:
+    """``arm`` with a recipe as one would choose it today: twice as long, with Nesterov's momentum,
+    cutout and label smoothing.
+    """
+    recipe = arm.recipe.with_optimiser(nesterov=True)
+    augmentation = (*recipe.augmentation, Cutout(8))
+    source = f"{recipe.source}; DeVries & Taylor 2017: cutout; Szegedy et al. 2016: smoothing"
+    recipe = replace(recipe, name="today", epochs=24, label_smoothing=0.1, source=source)
+    return replace(arm, recipe=replace(recipe, augmentation=augmentation))
+
+
+def _to_today(rates: Mapping[str, float]) -> dict[str, Arm]:
+    """From four-conv to a net of today, each change kept; then both ends by a recipe of today.
+
+    ``rates`` are exceptions from the rate of "everything", by arm.
+    """
+    arms = {step: _other(_EVERYTHING, network) for step, network in TOWARDS_TODAY.items()}
+    arms |= {"first-today": _today(arms["everything"]), "last-today": _today(arms["residual"])}
+    return {
+        name: _other(arm, optimiser={"learning_rate": rates[name]}) if name in rates else arm
+        for name, arm in arms.items()
+    }
+
+
 def _race(name: str, seeds: tuple[int, ...]) -> Experiment:
     return Experiment(
         f"{name}-race",
@@ -623,6 +647,22 @@ EXPERIMENTS: dict[str, Experiment] = {
             _towers(),
             seeds=(0, 1, 2, 3, 4),
             source="paper §3.2, §3.5, §6.1",
+        ),
+        Experiment(
+            "to-today-rate",
+            "Which learning rate suits four-conv with batch norm, and which the residual net that"
+            " it becomes?",
+            {
+                f"{name}-{rate:g}": Arm(
+                    arm.architecture,
+                    replace(arm.recipe.with_optimiser(learning_rate=rate), epochs=3),
+                    measured_on="validation",
+                )
+                for name, arm in _to_today({}).items()
+                if name in ("batch-norm", "residual")
+                for rate in (0.05, 0.1, 0.2)
+            },
+            seeds=(0,),
         ),
         Experiment(
             "image-folder",
