@@ -180,6 +180,12 @@ def _paper_layers(
         Conv("conv5", five, kernel=3, padding=1, groups=groups),
         ReLU("relu5"),
         Pool("pool5", kernel=3, stride=2),
+        *_paper_head(classes),
+    )
+
+
+def _paper_head(classes: int = 1000) -> tuple[Layer, ...]:
+    return (
         Flatten("flatten"),
         Linear("fc6", 4096),
         ReLU("relu6"),
@@ -524,6 +530,87 @@ def _googlenet() -> Architecture:
     )
 
 
+def _zfnet() -> Architecture:
+    def pool(number: int) -> Pool:
+        return Pool(f"pool{number}", kernel=3, stride=2, rounding="ceil")
+
+    return Architecture(
+        "zfnet",
+        (3, 224, 224),
+        (
+            Conv("conv1", 96, kernel=7, stride=2, rounding="ceil"),
+            ReLU("relu1"),
+            pool(1),
+            LRN("lrn1"),
+            Conv("conv2", 256, kernel=5, stride=2, rounding="ceil"),
+            ReLU("relu2"),
+            pool(2),
+            LRN("lrn2"),
+            *_paper_layers((96, 256, 384, 384, 256), groups=1)[8:],
+        ),
+        source="Zeiler & Fergus 2014, Fig. 3",
+        note=(
+            "Sizes are the figure's, 110, 55, 26, 13 and 6, for windows that round up. The figure "
+            "normalises across maps after pooling and leaves the constants open: here the 2012 "
+            "paper's."
+        ),
+    )
+
+
+def _nin() -> Architecture:
+    """Each convolution followed by two of 1×1: a small network at every position."""
+
+    def block(number: int, maps: int, last: int, **window: int) -> Part:
+        convs = (
+            Conv(f"conv{number}a", maps, **window),
+            Conv(f"conv{number}b", maps, kernel=1),
+            Conv(f"conv{number}c", last, kernel=1),
+        )
+        pairs = ((conv, ReLU(conv.name.replace("conv", "relu"))) for conv in convs)
+        return tuple(chain.from_iterable(pairs))
+
+    def pool(number: int) -> Pool:
+        return Pool(f"pool{number}", kernel=3, stride=2, rounding="ceil")
+
+    return Architecture(
+        "nin",
+        (3, 224, 224),
+        (
+            *block(1, 96, 96, kernel=11, stride=4),
+            pool(1),
+            *block(2, 256, 256, kernel=5, padding=2),
+            pool(2),
+            *block(3, 384, 384, kernel=3, padding=1),
+            pool(3),
+            Dropout("dropout"),
+            *block(4, 1024, 1000, kernel=3, padding=1),
+            AdaptivePool("avgpool", 1),
+            Flatten("flatten"),
+        ),
+        source="the author's network for ImageNet, as released for Caffe; Lin et al. 2014, §3",
+        note=(
+            "The paper's own networks are for images of 28 and 32 pixels. AlexNet's windows and "
+            "first widths; no fully connected layer: the last 1,000 maps are averaged to logits."
+        ),
+    )
+
+
+def _vgg16() -> Architecture:
+    layers: list[Layer] = []
+    for number, (maps, count) in enumerate([(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)], 1):
+        for letter in "abc"[:count]:
+            name = f"{number}{letter}"
+            layers += [Conv(f"conv{name}", maps, kernel=3, padding=1), ReLU(f"relu{name}")]
+        layers.append(Pool(f"pool{number}", kernel=2, stride=2))
+    return Architecture(
+        "vgg16",
+        (3, 224, 224),
+        (*layers, *_paper_head()),
+        source="Simonyan & Zisserman 2015, Table 1, configuration D",
+        note="Windows of 3×3 only, and pooling that does not overlap; AlexNet's last three layers.",
+    )
+
+
 ALEXNETS = (
     ALEXNET_2012,
     _code_2012(),
@@ -639,9 +726,9 @@ def _towards_today() -> dict[str, Architecture]:
 
 
 TOWARDS_TODAY = _towards_today()
-COMPOSED = (_two_towers(), _resnet18(), _googlenet())  # with layers made of layers
+LATER = (_zfnet(), _nin(), _vgg16(), _googlenet(), _resnet18())
 
-ARCHITECTURES: dict[str, Architecture] = {a.name: a for a in (*ALEXNETS, *COMPOSED)}
+ARCHITECTURES: dict[str, Architecture] = {a.name: a for a in (*ALEXNETS, _two_towers(), *LATER)}
 
 
 def architecture(name: str) -> Architecture:
