@@ -649,6 +649,16 @@ EXPERIMENTS: dict[str, Experiment] = {
             source="paper §3.2, §3.5, §6.1",
         ),
         Experiment(
+            "to-today",
+            "What does each step from AlexNet's ingredients to a net of today bring at one cost,"
+            " and what does a recipe of today bring to both ends?",
+            _to_today(rates={}),
+            source=(
+                "Ioffe & Szegedy 2015; Lin et al. 2014; Simonyan & Zisserman 2015; He et al. 2016;"
+                " rates from study-rate and to-today-rate"
+            ),
+        ),
+        Experiment(
             "to-today-rate",
             "Which learning rate suits four-conv with batch norm, and which the residual net that"
             " it becomes?",
