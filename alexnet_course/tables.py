@@ -15,10 +15,11 @@ from alexnet_course.results import (
     final_results,
     gains_of_pairs,
     mean_interval,
+    recorded,
     recorded_seeds,
 )
 
-ENDS = ("test accuracy", "training accuracy", "test loss")
+ENDS = ("test accuracy", "training accuracy")
 HYPHENATED = ("multiply_adds",)  # columns whose underscore is a hyphen
 
 
@@ -134,11 +135,16 @@ def of_arms(
     return show(pd.DataFrame(rows, dtype=object).T, best, digits)
 
 
-def of_steps(name: str, steps: Iterable[str], folder: Path = RECORDED) -> Table:
+def of_steps(
+    name: str,
+    steps: Iterable[str],
+    costs: pd.DataFrame | None = None,
+    folder: Path = RECORDED,
+) -> Table:
     """A row for each of ``steps``, arms of the experiment ``name`` in the order in which one thing
-    after another is changed: how many seeds are recorded to the end, how the runs ended, and what
-    a step gains in test accuracy over the one before, paired by seed. Empty where nothing is
-    recorded yet.
+    after another is changed: ``costs``, indexed by step; the seconds of the fastest of all recorded
+    epochs; how the runs ended, of how many seeds; and what a step gains in test accuracy over the
+    one before, paired by seed. Empty where nothing is recorded to the end.
     """
     steps = [*steps]
     seeds = recorded_seeds(name, folder)
@@ -149,7 +155,12 @@ def of_steps(name: str, steps: Iterable[str], folder: Path = RECORDED) -> Table:
         if step in seeds
     }
     frame = pd.DataFrame.from_dict(rows, orient="index", dtype=object)
-    return show(frame.reindex(index=steps, columns=["seeds", *ENDS, "points gained"]))
+    frame = frame.reindex(index=steps, columns=["seeds", *ENDS, "points gained"])
+    fastest = recorded(name, folder).groupby("arm")["seconds"].min() if seeds else {}
+    frame.insert(
+        0, "fastest epoch (s)", [fastest[step] if step in seeds else None for step in steps]
+    )
+    return show(frame if costs is None else costs.join(frame))
 
 
 def _step(own: pd.DataFrame, before: pd.DataFrame | None) -> dict[str, Any]:
