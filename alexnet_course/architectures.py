@@ -560,7 +560,7 @@ def _zfnet() -> Architecture:
 def _nin() -> Architecture:
     """Each convolution followed by two of 1×1: a small network at every position."""
 
-    def block(number: int, maps: int, last: int, **window: int) -> Part:
+    def block(number: int, maps: int, last: int, **window: Any) -> Part:
         convs = (
             Conv(f"conv{number}a", maps, **window),
             Conv(f"conv{number}b", maps, kernel=1),

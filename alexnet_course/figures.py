@@ -782,6 +782,7 @@ __all__ = [
     "plot_history",
     "plot_intervals",
     "plot_lines",
+    "plot_panels",
     "plot_points",
     "plot_race",
     "plot_runs",
