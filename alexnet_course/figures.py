@@ -403,7 +403,8 @@ def _panel(axis: Axes, table: pd.DataFrame) -> list[Line2D]:
         lines += axis.plot(values, rows, marker, color=PALETTE[place], label=column, **face)
     if len(lines) == 1:
         for row, value in enumerate(table.iloc[:, 0]):
-            axis.annotate(f"   {value:,.4g}", (value, row), va="center", fontsize=9)
+            beside: Any = {"xytext": (8, 0), "textcoords": "offset points", "fontsize": 9}
+            axis.annotate(f"{value:,.3g}", (value, row), va="center", **beside)
     axis.set(yticks=rows, yticklabels=table.index, ylim=(len(table) - 0.5, -0.5))
     axis.grid(axis="y", visible=False)
     axis.margins(x=0.15)
