@@ -6,6 +6,7 @@ references says what each is.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from itertools import chain
 from typing import Annotated, Any
 
@@ -179,6 +180,12 @@ def _paper_layers(
         Conv("conv5", five, kernel=3, padding=1, groups=groups),
         ReLU("relu5"),
         Pool("pool5", kernel=3, stride=2),
+        *_paper_head(classes),
+    )
+
+
+def _paper_head(classes: int = 1000) -> tuple[Layer, ...]:
+    return (
         Flatten("flatten"),
         Linear("fc6", 4096),
         ReLU("relu6"),
@@ -474,10 +481,15 @@ def _normed_conv(number: str, maps: int, kernel: int, stride: int = 1, **norm: A
     return conv, BatchNorm(f"norm{number}", **norm)
 
 
-def _residual_block(name: str, maps: int, stride: int) -> Part:
-    """Two convolutions of 3×3; with a stride, the shortcut is a convolution of 1×1."""
-    branch = (*_normed_conv("1", maps, 3, stride), ReLU("relu1"), *_normed_conv("2", maps, 3))
-    shortcut = _normed_conv("0", maps, 1, stride) if stride > 1 else ()
+def _unit(number: str, maps: int, kernel: int, stride: int = 1, **norm: Any) -> Part:
+    """A convolution, its batch norm and its ReLU."""
+    return *_normed_conv(number, maps, kernel, stride, **norm), ReLU(f"relu{number}")
+
+
+def _residual_block(name: str, maps: int, stride: int = 1, wider: bool = False) -> Part:
+    """Two convolutions of 3×3; with a stride, or ``wider``, the shortcut is one of 1×1."""
+    branch = (*_unit("1", maps, 3, stride), *_normed_conv("2", maps, 3))
+    shortcut = _normed_conv("0", maps, 1, stride) if stride > 1 or wider else ()
     return Residual(name, branch, shortcut), ReLU(f"relu_{name}")
 
 
@@ -502,8 +514,7 @@ def _resnet18() -> Architecture:
     )
 
 
-def _unit(number: str, maps: int, kernel: int, stride: int = 1) -> Part:
-    return *_normed_conv(number, maps, kernel, stride, epsilon=0.001), ReLU(f"relu{number}")
+_google_unit = partial(_unit, epsilon=0.001)
 
 
 def _inception(
@@ -513,10 +524,10 @@ def _inception(
     return Parallel(
         name,
         (
-            _unit("1", one, 1),
-            (*_unit("2a", three[0], 1), *_unit("2b", three[1], 3)),
-            (*_unit("3a", five[0], 1), *_unit("3b", five[1], 3)),
-            (Pool("pool4", 3, stride=1, padding=1, rounding="ceil"), *_unit("4", pooled, 1)),
+            _google_unit("1", one, 1),
+            (*_google_unit("2a", three[0], 1), *_google_unit("2b", three[1], 3)),
+            (*_google_unit("3a", five[0], 1), *_google_unit("3b", five[1], 3)),
+            (Pool("pool4", 3, stride=1, padding=1, rounding="ceil"), *_google_unit("4", pooled, 1)),
         ),
     )
 
@@ -529,10 +540,10 @@ def _googlenet() -> Architecture:
         "googlenet",
         (3, 224, 224),
         (
-            *_unit("1", 64, 7, stride=2),
+            *_google_unit("1", 64, 7, stride=2),
             pool(1, 3),
-            *_unit("2a", 64, 1),
-            *_unit("2b", 192, 3),
+            *_google_unit("2a", 64, 1),
+            *_google_unit("2b", 192, 3),
             pool(2, 3),
             _inception("inception3a", 64, (96, 128), (16, 32), 32),
             _inception("inception3b", 128, (128, 192), (32, 96), 64),
@@ -555,6 +566,87 @@ def _googlenet() -> Architecture:
             "As torchvision has it: batch norm, which the paper does without, and windows of 3×3 "
             "where the paper has 5×5."
         ),
+    )
+
+
+def _zfnet() -> Architecture:
+    def pool(number: int) -> Pool:
+        return Pool(f"pool{number}", kernel=3, stride=2, rounding="ceil")
+
+    return Architecture(
+        "zfnet",
+        (3, 224, 224),
+        (
+            Conv("conv1", 96, kernel=7, stride=2, rounding="ceil"),
+            ReLU("relu1"),
+            pool(1),
+            LRN("lrn1"),
+            Conv("conv2", 256, kernel=5, stride=2, rounding="ceil"),
+            ReLU("relu2"),
+            pool(2),
+            LRN("lrn2"),
+            *_paper_layers((96, 256, 384, 384, 256), groups=1)[8:],
+        ),
+        source="Zeiler & Fergus 2014, Fig. 3",
+        note=(
+            "Sizes are the figure's, 110, 55, 26, 13 and 6, for windows that round up. The figure "
+            "normalises across maps after pooling and leaves the constants open: here the 2012 "
+            "paper's."
+        ),
+    )
+
+
+def _nin() -> Architecture:
+    """Each convolution followed by two of 1×1: a small network at every position."""
+
+    def block(number: int, maps: int, last: int, **window: Any) -> Part:
+        convs = (
+            Conv(f"conv{number}a", maps, **window),
+            Conv(f"conv{number}b", maps, kernel=1),
+            Conv(f"conv{number}c", last, kernel=1),
+        )
+        pairs = ((conv, ReLU(conv.name.replace("conv", "relu"))) for conv in convs)
+        return tuple(chain.from_iterable(pairs))
+
+    def pool(number: int) -> Pool:
+        return Pool(f"pool{number}", kernel=3, stride=2, rounding="ceil")
+
+    return Architecture(
+        "nin",
+        (3, 224, 224),
+        (
+            *block(1, 96, 96, kernel=11, stride=4),
+            pool(1),
+            *block(2, 256, 256, kernel=5, padding=2),
+            pool(2),
+            *block(3, 384, 384, kernel=3, padding=1),
+            pool(3),
+            Dropout("dropout"),
+            *block(4, 1024, 1000, kernel=3, padding=1),
+            AdaptivePool("avgpool", 1),
+            Flatten("flatten"),
+        ),
+        source="the author's network for ImageNet, as released for Caffe; Lin et al. 2014, §3",
+        note=(
+            "The paper's own networks are for images of 28 and 32 pixels. AlexNet's windows and "
+            "first widths; no fully connected layer: the last 1,000 maps are averaged to logits."
+        ),
+    )
+
+
+def _vgg16() -> Architecture:
+    layers: list[Layer] = []
+    for number, (maps, count) in enumerate([(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)], 1):
+        for letter in "abc"[:count]:
+            name = f"{number}{letter}"
+            layers += [Conv(f"conv{name}", maps, kernel=3, padding=1), ReLU(f"relu{name}")]
+        layers.append(Pool(f"pool{number}", kernel=2, stride=2))
+    return Architecture(
+        "vgg16",
+        (3, 224, 224),
+        (*layers, *_paper_head()),
+        source="Simonyan & Zisserman 2015, Table 1, configuration D",
+        note="Windows of 3×3 only, and pooling that does not overlap; AlexNet's last three layers.",
     )
 
 
@@ -623,12 +715,62 @@ ALEXNETS = (
         ),
     ),
 )
-COMPOSED = (_two_towers(), _resnet18(), _googlenet())  # with layers made of layers
+
+
+def _towards_today() -> dict[str, Architecture]:
+    """four-conv, one change after another, each kept, as later networks made them."""
+
+    def normed(_: str, layer: Layer) -> Part:
+        if not isinstance(layer, Conv):
+            return (layer,)
+        return replace(layer, bias=False), BatchNorm(layer.name.replace("conv", "norm"))
+
+    def stacked(name: str, layer: Layer) -> Part:
+        stack = (*_unit("1a", 16, 3), *_unit("1b", 24, 3))
+        return stack if name == "conv1" else () if name in ("norm1", "relu1") else (layer,)
+
+    batch_norm = FOUR_CONV.without("lrn")._with(normed)
+    no_dropout = batch_norm.without("dropout")
+    pooled = no_dropout.without("fc5", "relu5").with_layer("pool4", AdaptivePool("avgpool", 1))
+    small_windows = pooled._with(stacked)
+    pool1, pool2 = FOUR_CONV.layer("pool1"), FOUR_CONV.layer("pool2")
+    stem, end = (*_unit("1a", 16, 3), *_unit("1b", 16, 3), pool1), pooled.layers[-3:]
+
+    def plain(number: int, maps: int) -> Part:
+        return *_unit(f"{number}a", maps, 3), *_unit(f"{number}b", maps, 3)
+
+    deeper = (*stem, *plain(2, 32), pool2, *plain(3, 64), *plain(4, 64), *end)
+    residual = (
+        *stem,
+        *_residual_block("block2", 32, wider=True),
+        pool2,
+        *_residual_block("block3", 64, wider=True),
+        *_residual_block("block4", 64),
+        *end,
+    )
+    steps = {
+        "everything": FOUR_CONV,
+        "batch-norm": batch_norm,
+        "no-dropout": no_dropout,
+        "global-pooling": pooled,
+        "small-windows": small_windows,
+        "deeper": replace(small_windows, layers=deeper),
+        "residual": replace(small_windows, layers=residual),
+    }
+    source = "the course: four-conv, changed as in later networks, one step after another"
+    return {
+        step: replace(network, name=f"four-conv, {step}", source=source, note="")
+        for step, network in steps.items()
+    } | {"everything": FOUR_CONV}
+
+
+TOWARDS_TODAY = _towards_today()
+LATER = (_zfnet(), _nin(), _vgg16(), _googlenet(), _resnet18())
 
 FOUR_CONV_TOWERS = _four_conv_towers()  # whose weights chapter 14 looks at
 
 ARCHITECTURES: dict[str, Architecture] = {
-    a.name: a for a in (*ALEXNETS, LENET_5, FOUR_CONV_TOWERS, *COMPOSED)
+    a.name: a for a in (*ALEXNETS, LENET_5, FOUR_CONV_TOWERS, _two_towers(), *LATER)
 }
 
 

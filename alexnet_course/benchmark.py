@@ -9,24 +9,26 @@ import json
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import product
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from alexnet_course.architectures import Architecture
 from alexnet_course.arithmetic import training_operations
 from alexnet_course.checkpoints import require_writable, write_atomically
 from alexnet_course.config import several
-from alexnet_course.data import ImageData, image_data
+from alexnet_course.data import ImageData, Split, image_data
 from alexnet_course.fields import Count, Positive, fitting
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment, sealed
-from alexnet_course.recipes import TRAINED_WELL
+from alexnet_course.recipes import TRAINED_WELL, Recipe
 from alexnet_course.results import existing, mean_interval, reading
 from alexnet_course.schedules import Constant
 from alexnet_course.training import Trainer, device_and_precision
@@ -80,6 +82,31 @@ def images_per_second(steps: Iterator[int], seconds: float, device: torch.device
             break
     wait_for(device)
     return images / (time.perf_counter() - start)
+
+
+def step_times(
+    networks: Mapping[str, Architecture], recipe: Recipe, images: int = 128, rounds: int = 4
+) -> dict[str, float]:
+    """Seconds that training takes for an image, for each of ``networks``, here and now.
+
+    All take turns on ``images`` random ones of 32 × 32, in batches of half as many; of ``rounds``
+    the fastest counts, in which the machine had least else to do.
+    """
+    device, precision = device_and_precision()
+    recipe = replace(recipe, batch_size=images // 2, schedule=Constant())
+    draws = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (images, 3, 32, 32), generator=draws, dtype=torch.uint8)
+    split = Split(pixels, torch.randint(10, (images,), generator=draws))
+    loops = {
+        name: our_steps(Trainer(build(network, 0), split, recipe, 0, device, precision))
+        for name, network in networks.items()
+    }
+    speeds = dict.fromkeys(loops, 0.0)
+    for steps in loops.values():
+        warm_up(steps)
+    for _, (name, steps) in product(range(rounds), loops.items()):
+        speeds[name] = max(speeds[name], images_per_second(steps, 0, device))
+    return {name: 1 / speed for name, speed in speeds.items()}
 
 
 def matrix_product(device: torch.device, precision: str) -> Callable[[float], float]:

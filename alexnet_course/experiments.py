@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
-from alexnet_course.architectures import ARCHITECTURES, Architecture
+from alexnet_course.architectures import ARCHITECTURES, TOWARDS_TODAY, Architecture
 from alexnet_course.config import look_up
-from alexnet_course.data.augmentation import Colour, Crop, Flip, Shift, VerticalFlip
+from alexnet_course.data.augmentation import Colour, Crop, Cutout, Flip, Shift, VerticalFlip
 from alexnet_course.data.preparation import Centred, PerChannel, Resize
 from alexnet_course.fields import Count, Seed, Spec, settle, shown
 from alexnet_course.layers import LEARNED, BatchNorm
@@ -377,6 +377,30 @@ def _features() -> dict[str, Arm]:
     }
 
 
+def _today(arm: Arm) -> Arm:
+    """``arm`` with a recipe as one would choose it today: twice as long, with Nesterov's momentum,
+    cutout and label smoothing.
+    """
+    recipe = arm.recipe.with_optimiser(nesterov=True)
+    augmentation = (*recipe.augmentation, Cutout(8))
+    source = f"{recipe.source}; DeVries & Taylor 2017: cutout; Szegedy et al. 2016: smoothing"
+    recipe = replace(recipe, name="today", epochs=24, label_smoothing=0.1, source=source)
+    return replace(arm, recipe=replace(recipe, augmentation=augmentation))
+
+
+def _to_today(rates: Mapping[str, float]) -> dict[str, Arm]:
+    """From four-conv to a net of today, each change kept; then both ends by a recipe of today.
+
+    ``rates`` are exceptions from the rate of "everything", by arm.
+    """
+    arms = {step: _other(_EVERYTHING, network) for step, network in TOWARDS_TODAY.items()}
+    arms |= {"first-today": _today(arms["everything"]), "last-today": _today(arms["residual"])}
+    return {
+        name: _other(arm, optimiser={"learning_rate": rates[name]}) if name in rates else arm
+        for name, arm in arms.items()
+    }
+
+
 def _race(name: str, seeds: tuple[int, ...]) -> Experiment:
     return Experiment(
         f"{name}-race",
@@ -722,6 +746,32 @@ EXPERIMENTS: dict[str, Experiment] = {
             " kernels?",
             _features(),
             source="paper §6.1; without LRN and with tanh, the rates that study-rate found best",
+        ),
+        Experiment(
+            "to-today",
+            "What does each step from AlexNet's ingredients to a net of today bring at one cost,"
+            " and what does a recipe of today bring to both ends?",
+            _to_today(rates={}),
+            source=(
+                "Ioffe & Szegedy 2015; Lin et al. 2014; Simonyan & Zisserman 2015; He et al. 2016;"
+                " rates from study-rate and to-today-rate"
+            ),
+        ),
+        Experiment(
+            "to-today-rate",
+            "Which learning rate suits four-conv with batch norm, and which the residual net that"
+            " it becomes?",
+            {
+                f"{name}-{rate:g}": Arm(
+                    arm.architecture,
+                    replace(arm.recipe.with_optimiser(learning_rate=rate), epochs=3),
+                    measured_on="validation",
+                )
+                for name, arm in _to_today({}).items()
+                if name in ("batch-norm", "residual")
+                for rate in (0.05, 0.1, 0.2)
+            },
+            seeds=(0,),
         ),
         Experiment(
             "image-folder",

@@ -384,6 +384,42 @@ def plot_points(table: pd.DataFrame, label: str, log: bool = True) -> Drawing:
     return figure
 
 
+@_styled
+def plot_panels(table: pd.DataFrame, panels: dict[str, list[str]]) -> Drawing:
+    """Panels one under the other, each under its name, over the rows of ``table``: a marker for
+    each of the columns that a panel names, the first filled. One alone has its value beside it.
+    """
+    height = len(panels) * (0.7 + 0.27 * len(table))
+    figure, axes = _subplots(len(panels), 1, figsize=(WIDTH, height), squeeze=False)
+    for axis, (name, columns) in zip(axes.flat, panels.items(), strict=True):
+        lines = _panel(axis, table[columns])
+        axis.set_title(name, loc="left", size=plt.rcParams["axes.labelsize"])
+        if len(lines) > 1:
+            figure.legend(handles=lines, loc="outside lower left")
+    figure.table = _data(table)
+    return figure
+
+
+def _panel(axis: Axes, table: pd.DataFrame) -> list[Line2D]:
+    """The markers of one panel; on a logarithmic axis where they span a factor of 20."""
+    rows, lines = range(len(table)), []
+    for place, ((column, values), marker) in enumerate(zip(table.items(), "oDs^", strict=False)):
+        face = {"mfc": "none", "mew": 2, "ms": 8} if place else {"ms": 7}
+        lines += axis.plot(values, rows, marker, color=PALETTE[place], label=column, **face)
+    if len(lines) == 1:
+        for row, value in enumerate(table.iloc[:, 0]):
+            beside: Any = {"xytext": (8, 0), "textcoords": "offset points", "fontsize": 9}
+            axis.annotate(f"{value:,.3g}", (value, row), va="center", **beside)
+    axis.set(yticks=rows, yticklabels=table.index, ylim=(len(table) - 0.5, -0.5))
+    axis.grid(axis="y", visible=False)
+    axis.margins(x=0.15)
+    if table.max(axis=None) > 20 * table.min(axis=None):
+        axis.set_xscale("log")
+        axis.xaxis.set_major_formatter("{x:,.4g}")
+        axis.xaxis.set_minor_formatter(NullFormatter())
+    return lines
+
+
 class _Row(NamedTuple):
     """A layer of :func:`draw_network`; ``joins`` if it reads every tower before it."""
 
@@ -910,6 +946,7 @@ __all__ = [
     "plot_history",
     "plot_intervals",
     "plot_lines",
+    "plot_panels",
     "plot_points",
     "plot_race",
     "plot_reliability",

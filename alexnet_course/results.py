@@ -102,6 +102,18 @@ def recorded(name: str, folder: Path = RECORDED) -> pd.DataFrame:
     return _with_making(pd.concat(whole, ignore_index=True), runs)
 
 
+def recorded_seeds(name: str, folder: Path = RECORDED) -> dict[str, list[int]]:
+    """The seeds of each arm of an experiment whose runs are recorded to the end; none where there
+    is no record.
+    """
+    seeds: dict[str, list[int]] = {}
+    for run in manifests(name, folder) if any((folder / name).glob("*.json")) else ():
+        path = record_path(name, run["arm"], run["seed"], "json", folder)
+        if recorded_epochs(path) == run["config"]["recipe"]["epochs"]:
+            seeds.setdefault(run["arm"], []).append(run["seed"])
+    return seeds
+
+
 def manifests(
     name: str, folder: Path = RECORDED, needed: Iterable[str] = ()
 ) -> list[dict[str, Any]]:

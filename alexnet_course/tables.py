@@ -3,13 +3,23 @@
 import html
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from alexnet_course.arithmetic import shape_text
-from alexnet_course.results import Interval, gains_of_pairs, mean_interval
+from alexnet_course.provenance import RECORDED
+from alexnet_course.results import (
+    Interval,
+    final_results,
+    gains_of_pairs,
+    mean_interval,
+    recorded,
+    recorded_seeds,
+)
 
+ENDS = ("test accuracy", "training accuracy")
 HYPHENATED = ("multiply_adds",)  # columns whose underscore is a hyphen
 
 
@@ -123,6 +133,41 @@ def of_arms(
         for arm, label in labels.items()
     }
     return show(pd.DataFrame(rows, dtype=object).T, best, digits)
+
+
+def of_steps(
+    name: str,
+    steps: Iterable[str],
+    costs: pd.DataFrame | None = None,
+    folder: Path = RECORDED,
+) -> Table:
+    """A row for each of ``steps``, arms of the experiment ``name`` in the order in which one thing
+    after another is changed: ``costs``, indexed by step; the seconds of the fastest of all recorded
+    epochs; how the runs ended, of how many seeds; and what a step gains in test accuracy over the
+    one before, paired by seed. Empty where nothing is recorded to the end.
+    """
+    steps = [*steps]
+    seeds = recorded_seeds(name, folder)
+    ends = final_results(name, folder=folder) if seeds else pd.DataFrame()
+    rows = {
+        step: _step(ends.loc[step], ends.loc[before] if before in seeds else None)
+        for before, step in zip([None, *steps[:-1]], steps, strict=True)
+        if step in seeds
+    }
+    frame = pd.DataFrame.from_dict(rows, orient="index", dtype=object)
+    frame = frame.reindex(index=steps, columns=["seeds", *ENDS, "points gained"])
+    fastest = recorded(name, folder).groupby("arm")["seconds"].min() if seeds else {}
+    frame.insert(
+        0, "fastest epoch (s)", [fastest[step] if step in seeds else None for step in steps]
+    )
+    return show(frame if costs is None else costs.join(frame))
+
+
+def _step(own: pd.DataFrame, before: pd.DataFrame | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"seeds": len(own), **{x: mean_interval(own[x]) for x in ENDS}}
+    if before is not None:
+        row["points gained"] = mean_interval((own - before)["test accuracy"].dropna())
+    return row
 
 
 def of_gains(

@@ -22,7 +22,7 @@ from alexnet_course.benchmark import images_per_second, profile, summary, text
 from alexnet_course.experiments import Arm, Experiment
 from alexnet_course.network import build
 from alexnet_course.optimisers import SGD
-from alexnet_course.recipes import Recipe
+from alexnet_course.recipes import EVERYTHING, Recipe
 from alexnet_course.results import RecordError
 from alexnet_course.tutorials import Tutorial
 
@@ -65,6 +65,14 @@ def test_training_operations_of_two_conv_by_hand():
     conv1, conv2 = 64 * 75 * 28 * 28, 64 * 64 * 25 * 9 * 9
     linear = 1024 * 384 + 384 * 192 + 192 * 10
     assert training_operations(ARCHITECTURES["two-conv"]) == (4 * conv1 + 6 * conv2 + 6 * linear)
+
+
+def test_step_times_are_of_an_image_and_the_fastest_round_counts(monkeypatch):
+    speeds = iter([10.0, 100.0, 20.0, 50.0])
+    monkeypatch.setattr(module, "images_per_second", lambda *_: next(speeds))
+    networks = dict.fromkeys(("one", "other"), ARCHITECTURES["four-conv"])
+    times = module.step_times(networks, EVERYTHING, images=4, rounds=2)
+    assert times == {"one": 1 / 20, "other": 1 / 100}
 
 
 def test_images_per_second_counts_until_the_time_is_over(clock):

@@ -297,6 +297,7 @@ def shaken(network, seed=0):
             lambda: torchvision.models.googlenet(aux_logits=False, init_weights=False),
             6_624_904,
         ),
+        ("vgg16", lambda: torchvision.models.vgg16(init_weights=False), 138_357_544),
     ],
 )
 def test_torchvisions_networks_are_reproduced_weight_for_weight(name, theirs, parameters):
@@ -307,6 +308,60 @@ def test_torchvisions_networks_are_reproduced_weight_for_weight(name, theirs, pa
     images = torch.rand(2, 3, 224, 224)
     with torch.no_grad():
         assert torch.equal(ours(images), theirs(images))
+
+
+def plain_zfnet():
+    """As Fig. 3 of Zeiler & Fergus has it; padding to the right and below rounds sizes up."""
+
+    def pool():
+        return nn.MaxPool2d(3, 2, ceil_mode=True)
+
+    return nn.Sequential(
+        *(nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(3, 96, 7, 2), nn.ReLU(), pool()),
+        nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2),
+        *(nn.Conv2d(96, 256, 5, 2), nn.ReLU(), pool()),
+        nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2),
+        *(nn.Conv2d(256, 384, 3, padding=1), nn.ReLU()),
+        *(nn.Conv2d(384, 384, 3, padding=1), nn.ReLU()),
+        *(nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(), pool(), nn.Flatten()),
+        *(nn.Linear(256 * 6 * 6, 4096), nn.ReLU(), nn.Dropout()),
+        *(nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 1000)),
+    )
+
+
+def plain_nin():
+    def block(inputs, maps, last, *window):
+        convs = (nn.Conv2d(inputs, maps, *window), nn.Conv2d(maps, maps, 1))
+        return [*convs[:1], nn.ReLU(), *convs[1:], nn.ReLU(), nn.Conv2d(maps, last, 1), nn.ReLU()]
+
+    def pool():
+        return nn.MaxPool2d(3, 2, ceil_mode=True)
+
+    return nn.Sequential(
+        *(*block(3, 96, 96, 11, 4), pool(), *block(96, 256, 256, 5, 1, 2), pool()),
+        *(*block(256, 384, 384, 3, 1, 1), pool(), nn.Dropout()),
+        *(*block(384, 1024, 1000, 3, 1, 1), nn.AvgPool2d(6), nn.Flatten()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "parameters", "sides"),
+    [
+        # Parameters by hand: 96 · 147 + 96 and so on; sizes from the figure.
+        ("zfnet", plain_zfnet, 62_357_608, [110, 55, 26, 13, 13, 13, 13, 6]),
+        ("nin", plain_nin, 7_595_176, [*[54] * 3, 27, *[27] * 3, 13, *[13] * 3, 6, *[6] * 3, 1]),
+    ],
+)
+def test_networks_that_torchvision_lacks_are_those_written_by_hand(name, theirs, parameters, sides):
+    theirs = theirs().eval()
+    ours = load_weights(build(ARCHITECTURES[name]), theirs.state_dict()).eval()
+    table = layer_table(ARCHITECTURES[name])
+    assert table["parameters"].iloc[-1] == parameters
+    windows = table[table["kind"].isin(["conv", "pool"])]
+    assert [shape[-1] for shape in windows["output_shape"]] == sides
+    images = torch.rand(1, 3, 224, 224)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(images), theirs(images), rtol=1e-4, atol=1e-5)
 
 
 def test_two_towers_are_the_papers_groups_in_outputs_and_gradients():

@@ -215,3 +215,38 @@ def test_networks_to_look_at_differ_in_one_ingredient_and_keep_their_first_kerne
     assert {name: arm.keeps for name, arm in arms.items()} == {
         name: ("all",) if name == "everything" else ("conv1",) for name in arms
     }
+
+
+def test_the_way_to_today_changes_one_thing_after_another_at_about_one_cost():
+    arms = EXPERIMENTS["to-today"].arms
+    steps = list(arms)[:7]
+    kinds = {
+        "batch-norm": {"lrn", "batchnorm", "conv"},  # convolutions lose their biases
+        "no-dropout": {"dropout"},
+        "global-pooling": {"pool", "linear", "relu"},
+        "small-windows": {"conv", "batchnorm", "relu"},
+        "deeper": {"conv", "batchnorm", "relu"},
+        "residual": {"conv", "batchnorm", "relu", "residual"},
+    }
+    assert steps == ["everything", *kinds]
+    for before, after in pairwise(steps):
+        changed = _differences(arms[before], arms[after]) - {"learning_rate"}
+        assert changed == kinds[after], after
+    tables = {step: layer_table(arms[step].architecture) for step in steps}
+    costs = {step: table["multiply_adds"].iloc[-1] for step, table in tables.items()}
+    # By hand, of the last but the shortcuts: positions × maps × window² × maps seen.
+    convs = 784 * 16 * 9 * (3 + 16) + 196 * 32 * 9 * (16 + 32) + 49 * 64 * 9 * (32 + 3 * 64)
+    assert costs["deeper"] == convs + 64 * 10
+    assert costs["residual"] == costs["deeper"] + 196 * 32 * 16 + 49 * 64 * 32
+    assert all(abs(cost / costs["everything"] - 1) < 0.1 for cost in costs.values())
+    for end, first in {"first-today": "everything", "last-today": "residual"}.items():
+        changed = _differences(arms[first], arms[end]) - {"name", "source"}
+        assert changed == {"epochs", "nesterov", "label_smoothing", "Cutout"}
+
+
+def test_the_rates_on_the_way_to_today_are_chosen_on_validation_images():
+    arms = EXPERIMENTS["to-today"].arms
+    for name, arm in EXPERIMENTS["to-today-rate"].arms.items():
+        base = arms[name.rsplit("-", 1)[0]]
+        assert arm.measured_on == "validation"
+        assert _differences(base, arm) <= {"epochs", "learning_rate"}

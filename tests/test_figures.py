@@ -77,6 +77,10 @@ DRAW = {
     "plot_points": lambda: figures.plot_points(
         pd.DataFrame({"told": [1.5, 900.0], "expected": [2.0, 800.0]}, ["one", "two"]), "minutes"
     ),
+    "plot_panels": lambda: figures.plot_panels(
+        pd.DataFrame({"work": [1.0, 30.0], "then": [3.0, 2.0], "now": [2.0, 2.5]}, ["one", "two"]),
+        {"cost": ["work"], "error": ["then", "now"]},
+    ),
     "plot_race": lambda: figures.plot_race(RACE),
     "plot_reliability": lambda: figures.plot_reliability(
         pd.DataFrame({"sure": [45.0, 92.0], "right": [40.0, 95.0], "images": [10, 90]})
@@ -412,6 +416,18 @@ def test_points_stand_in_the_line_of_their_row():
     assert axis.get_xscale() == "log" and axis.yaxis_inverted()
     (axis,) = figures.plot_points(pd.DataFrame({"a": [20.0, 30.0]}), "%", log=False).axes
     assert axis.get_xscale() == "linear" and axis.get_xlim()[0] == 0
+
+
+def test_panels_have_a_marker_for_each_column_they_name():
+    cost, error = DRAW["plot_panels"]().axes
+    drawn = [
+        [[*zip(line.get_ydata(), line.get_xdata())] for line in a.lines] for a in (cost, error)
+    ]
+    assert drawn == [[[(0, 1.0), (1, 30.0)]], [[(0, 3.0), (1, 2.0)], [(0, 2.0), (1, 2.5)]]]
+    assert [cost.get_xscale(), error.get_xscale()] == ["log", "linear"]
+    assert [text.get_text().strip() for text in cost.texts] == ["1", "30"] and not error.texts
+    (legend,) = cost.figure.legends
+    assert [text.get_text() for text in legend.texts] == ["then", "now"]
 
 
 def test_a_history_is_drawn_with_its_held_out_set():

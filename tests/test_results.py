@@ -33,6 +33,7 @@ from alexnet_course.results import (
     record_path,
     recorded,
     recorded_epochs,
+    recorded_seeds,
     recorded_table,
     reported,
     seeds_for,
@@ -122,6 +123,17 @@ def test_final_results_are_those_of_the_last_epoch_and_of_the_measure(tmp_path):
     assert list(table["gap"]) == [9.5, 9.0, 20.0]
     assert list(table.loc[("a", 1)]) == [0.25, 0.5, 90.0, 81.0, 9.0]
     assert gains(table, over="a", arms=["b"], column="gap").loc["b", "mean"] == 10.5
+
+
+def test_recorded_seeds_are_those_of_runs_that_have_ended(tmp_path):
+    assert recorded_seeds("study")["everything"] == [0, 1, 2]
+    assert recorded_seeds("study", tmp_path) == {}
+    (tmp_path / "study").mkdir()
+    for seed, epochs in enumerate((12, 11)):
+        manifest = json.loads(record_path("study", "bare", seed, "json").read_text())
+        path = record_path("study", "bare", seed, "json", tmp_path)
+        path.write_text(json.dumps(manifest | {"epochs": epochs}))
+    assert recorded_seeds("study", tmp_path) == {"bare": [0]}
 
 
 def test_seeds_for_a_half_width():

@@ -8,8 +8,14 @@ from bs4 import BeautifulSoup
 
 from alexnet_course.architectures import ARCHITECTURES
 from alexnet_course.arithmetic import layer_table
-from alexnet_course.results import Interval, intervals, mean_interval, prediction_interval
-from alexnet_course.tables import human, number, of_arms, of_gains, show
+from alexnet_course.results import (
+    Interval,
+    intervals,
+    mean_interval,
+    prediction_interval,
+    recorded,
+)
+from alexnet_course.tables import human, number, of_arms, of_gains, of_steps, show
 
 NAN = float("nan")
 
@@ -121,3 +127,20 @@ def test_each_column_has_its_interval():
     assert list(intervals(frame)) == [mean_interval(frame["a"]), (1, 0)]
     assert intervals(frame, prediction_interval)["a"] == prediction_interval(frame["a"])
     assert list(intervals(frame).index) == ["a", "b"]
+
+
+def test_steps_are_compared_with_the_step_before_and_empty_where_nothing_is_recorded(tmp_path):
+    steps = ["everything", "bare", "no such arm", "without-lrn"]
+    costs = pd.DataFrame({"work": range(1, 5)}, index=steps)
+    _, (head, first, second, third, fourth) = read(of_steps("study", steps, costs))
+    columns = ["fastest epoch (s)", "seeds", "test accuracy", "training accuracy", "points gained"]
+    assert head == ["", "work", *columns]
+    assert first[3:5] == ["3", "81.53 ± 1.06"] and first[1] == "1" and first[-1] == ""
+    fastest = recorded("study").query("arm == 'bare'")["seconds"].min()
+    assert second[2] == f"{fastest:.2f}"
+    assert second[-1].startswith("-5.81 ± ")  # 75.72 less 81.53
+    assert third[1:] == ["3", *[""] * 5]
+    assert fourth[3] == "3" and fourth[-1] == ""  # nothing stands before it
+    assert [row[1:] for row in read(of_steps("study", steps, folder=tmp_path))[1][1:]] == [
+        [""] * 5
+    ] * 4
