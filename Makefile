@@ -29,8 +29,9 @@ test: .venv/test
 	$(BIN)/mypy
 
 # Every page in a browser: each width and mode, and a walk through it by keyboard; some ten minutes.
+# The explorer's rules on 10,000 networks, too; the suite takes 2,000.
 access: .venv/test
-	ALEXNET_COURSE_EVERY=1 $(BIN)/pytest tests/test_browser.py
+	ALEXNET_COURSE_EVERY=1 $(BIN)/pytest tests/test_browser.py tests/test_explorer.py
 
 # A benchmark: needs npx, Chromium and a machine that does nothing else; PAGES="06_lrn glossary" for some.
 lighthouse: book

@@ -414,7 +414,8 @@ def test_a_single_name_is_a_list_of_one(record):
 # The records that come with the course
 
 SPEEDS = sorted(path for kind in ("benchmark", "race") for path in RECORDED.glob(f"{kind}/*.json"))
-SHIPPED = sorted(set(RECORDED.glob("*/*.json")) - set(SPEEDS))
+LOOKED_AT = RECORDED.glob("features-measured/*.json")  # measured of kept weights: no runs
+SHIPPED = sorted(set(RECORDED.glob("*/*.json")) - set(SPEEDS) - set(LOOKED_AT))
 NEEDED = [
     *(("two-conv", arm, seed) for arm in ("published", "trained-well") for seed in (0, 1, 2)),
     ("two-conv", "trained-longer", 0),
@@ -461,7 +462,8 @@ def test_a_shipped_record_belongs_to_the_code(path):
     epochs = manifest.get("epochs", arm.recipe.epochs)  # a run may be recorded part-way
     assert ("diverged" not in manifest) <= epochs <= arm.recipe.epochs
     assert history["epoch"].tolist() == list(range(1, epochs + 1))
-    assert not epochs or 8 < history[f"{arm.measured_on}_accuracy"].iloc[-1] < 95  # 10 % is chance
+    most = 95 if arm.data == "CIFAR-10" else 100
+    assert not epochs or 8 < history[f"{arm.measured_on}_accuracy"].iloc[-1] <= most  # chance: 10 %
     assert not history.isna().any(axis=None)
 
 
@@ -496,5 +498,6 @@ def test_the_runs_of_an_experiment_share_their_data():
     digests = defaultdict(set)
     for path in SHIPPED:
         manifest = json.loads(path.read_text())
-        digests[manifest["experiment"], manifest["measured_on"]].add(manifest["data_digest"])
+        which = (manifest[key] for key in ("experiment", "data", "measured_on"))
+        digests[*which].add(manifest["data_digest"])
     assert {name: found for name, found in digests.items() if len(found) > 1} == {}
