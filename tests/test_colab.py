@@ -58,11 +58,14 @@ def colab(tmp_path_factory):
     folder = tmp_path_factory.mktemp("colab")
     venv.create(folder, with_pip=False)
     (packages,) = folder.glob("lib/python*/site-packages")
-    for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if "alexnet_course" not in entry.name and entry.suffix != ".pth":
-            (packages / entry.name).symlink_to(entry)
+    installed = Path(sysconfig.get_path("purelib"))
+    (packages / "google").mkdir()  # a folder of its own: others have parts of that package too
+    for entry in (*installed.iterdir(), *installed.glob("google/*")):
+        place = packages / entry.relative_to(installed)
+        if "alexnet_course" not in entry.name and entry.suffix != ".pth" and not place.exists():
+            place.symlink_to(entry)
     google = packages / "google" / "colab"
-    google.mkdir(parents=True)
+    google.mkdir()
     (google / "__init__.py").touch()
     python = folder / "bin" / "python"
     tried = subprocess.run(
