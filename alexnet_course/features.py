@@ -21,15 +21,15 @@ from torch import Tensor, nn
 from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.arithmetic import receptive_rows
 from alexnet_course.checkpoints import require_writable, write_atomically
-from alexnet_course.config import digest
 from alexnet_course.data import image_data
 from alexnet_course.data.images import ImageData, Labelled, Split
 from alexnet_course.data.preparation import Preparation, centre_crop
 from alexnet_course.experiments import experiment
 from alexnet_course.fields import fitting
 from alexnet_course.figures import Drawing, show_channel
+from alexnet_course.measures import confusion_counts, probabilities
 from alexnet_course.network import Network, build, load_weights
-from alexnet_course.provenance import RECORDED, environment, sealed
+from alexnet_course.provenance import RECORDED, environment, is_sealed, sealed
 from alexnet_course.results import WEIGHTS, existing, manifests, reading, record_path, trained
 from alexnet_course.training import EVALUATION_BATCH
 
@@ -227,20 +227,10 @@ def channel_page(
 # Answers, mistakes and how sure they are.
 
 
-@torch.no_grad()
-def probabilities(network: nn.Module, split: Labelled, preparation: Preparation) -> Tensor:
-    """The softmax over the classes for each image, in evaluation mode: ``[N, classes]``."""
-    network.eval()
-    parts = prepared(split, preparation)
-    return torch.cat([network(part).float().softmax(1) for part in parts])
-
-
 def confusion(likely: Tensor, labels: Tensor, classes: Iterable[str]) -> pd.DataFrame:
     """How many images of each class (rows) are taken for each (columns)."""
     names = list(classes)
-    counts = torch.zeros(len(names), len(names), dtype=torch.long)
-    ones = torch.ones(len(labels), dtype=torch.long)
-    counts.index_put_((labels.cpu(), likely.argmax(1).cpu()), ones, accumulate=True)
+    counts = confusion_counts(likely.argmax(1).cpu(), labels.cpu(), len(names))
     return pd.DataFrame(counts.numpy(), pd.Index(names, name="is"), names)
 
 
@@ -405,8 +395,9 @@ def measured_features(seed: int, folder: Path = RECORDED) -> dict[str, Any]:
     path = measured_path(seed, existing(folder))
     with reading(path):
         record = fitting("its content", json.loads(path.read_text(encoding="utf-8")), dict)
-        if record.pop("record_digest") != digest(record):
+        if not is_sealed(record):
             raise ValueError("its digest is not that of its content")
+        del record["record_digest"]
     return record
 
 

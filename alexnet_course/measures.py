@@ -117,6 +117,19 @@ def response_norms(
     return {name: torch.cat(parts).mean().item() for name, parts in by_image.items()}
 
 
+@torch.no_grad()
+def probabilities(network: nn.Module, split: Labelled, preparation: Preparation) -> Tensor:
+    """The softmax over the classes for each image, in evaluation mode: float32 ``[N, classes]``."""
+    network.eval()
+    batches = _batches(split, preparation.device, preparation)
+    return torch.cat([network(images).float().softmax(1).cpu() for images, _ in batches])
+
+
+def confusion_counts(guesses: Tensor, labels: Tensor, classes: int) -> Tensor:
+    """How often each class (row) is guessed as each (column): int64 ``[classes, classes]``."""
+    return (labels * classes + guesses).bincount(minlength=classes**2).view(classes, classes)
+
+
 def loss_and_accuracy(
     network: nn.Sequential, split: Labelled, preparation: Preparation
 ) -> dict[str, float]:

@@ -37,9 +37,10 @@ from alexnet_course.data.parting import (
 )
 from alexnet_course.data.pictures import class_folders, pictures_and_others, read_rgb, tried
 from alexnet_course.data.preparation import CentreCrop, Preparation, Preparing, Resize, stated
+from alexnet_course.measures import confusion_counts, probabilities
 from alexnet_course.network import build
 from alexnet_course.recipes import Recipe
-from alexnet_course.training import EVALUATION_BATCH, History, best_device, fit
+from alexnet_course.training import History, best_device, fit
 from alexnet_course.transfer import freeze, last_layer, take_over
 
 NETWORK, SIZE, RECIPE = "two-conv", 48, "few-images"  # what suits few pictures and a laptop
@@ -252,22 +253,6 @@ def _weights(path: Path) -> dict[str, Tensor]:
         raise
 
 
-@torch.no_grad()
-def probabilities(network: nn.Module, split: Labelled, preparation: Preparation) -> Tensor:
-    """For each picture of ``split``, in evaluation mode: float32 ``[N, classes]``."""
-    was_training = network.training
-    network.eval()
-    batches = split.batches(torch.arange(len(split)), EVALUATION_BATCH, preparation.device)
-    found = [network(preparation(images)).float().softmax(1).cpu() for images, _ in batches]
-    network.train(was_training)
-    return torch.cat(found)
-
-
-def confusion(guesses: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """How often each class (row) is guessed as each (column): int64 ``[classes, classes]``."""
-    return (labels * classes + guesses).bincount(minlength=classes**2).view(classes, classes)
-
-
 def mean_recall(counts: Tensor) -> float:
     """The mean of the classes' accuracies, per cent, whatever their sizes."""
     sizes = counts.sum(1)
@@ -306,7 +291,7 @@ class Best:
         """Look at the network as it is now, after an epoch; whether it is the best so far."""
         guesses = probabilities(self.network, self.validation, self.preparation).argmax(1)
         labels = self.validation.labels.cpu()
-        score = mean_recall(confusion(guesses, labels, len(self.about["classes"])))
+        score = mean_recall(confusion_counts(guesses, labels, len(self.about["classes"])))
         best = not self.scores or score > max(self.scores)
         self.scores.append(score)
         if best:

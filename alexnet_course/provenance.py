@@ -32,6 +32,11 @@ def sealed(record: dict[str, Any]) -> dict[str, Any]:
     return record | {"record_digest": digest(record)}
 
 
+def is_sealed(record: dict[str, Any]) -> bool:
+    """Whether ``record`` is as :func:`sealed` left it."""
+    return record == sealed({key: x for key, x in record.items() if key != "record_digest"})
+
+
 def hardware(device: str) -> str:
     """The GPU's name, or the processor's with the number of threads that PyTorch uses."""
     import torch

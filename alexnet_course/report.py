@@ -18,7 +18,8 @@ from scipy.stats import binomtest
 from alexnet_course.checkpoints import write_atomically
 from alexnet_course.data.parting import TEST, TRAIN, VALIDATION
 from alexnet_course.figures import plot_lines
-from alexnet_course.own import Trained, confusion, mean_recall
+from alexnet_course.measures import confusion_counts
+from alexnet_course.own import Trained, mean_recall
 from alexnet_course.tables import Table, show
 
 MOST_MISTAKES = 24
@@ -89,7 +90,7 @@ def report(result: Trained) -> str:
 def counts_of(result: Trained) -> torch.Tensor:
     """The confusion of the test pictures: int64 ``[classes, classes]``."""
     guesses = result.probabilities.argmax(1)
-    return confusion(guesses, result.parted.test.labels, len(result.parted.data.classes))
+    return confusion_counts(guesses, result.parted.test.labels, len(result.parted.data.classes))
 
 
 def verdict(counts: torch.Tensor) -> str:

@@ -23,8 +23,9 @@ from alexnet_course.architectures import ARCHITECTURES
 from alexnet_course.data.gathering import find, read
 from alexnet_course.data.preparation import MinusOneToOne, PerChannel, Preparation, stated
 from alexnet_course.distributed import named_recipe
+from alexnet_course.measures import confusion_counts
 from alexnet_course.network import build
-from alexnet_course.own import confusion, load_model, mean_recall, mismatch, parted, plan
+from alexnet_course.own import load_model, mean_recall, mismatch, parted, plan
 from alexnet_course.transfer import freeze, take_over
 from test_browser import AXE, JUDGE, RULES
 from test_gathering import picture
@@ -348,7 +349,7 @@ def test_a_step_that_is_stated_does_the_same_without_the_images(part):
 
 
 def test_accuracy_of_classes_counts_each_alike():
-    counts = confusion(torch.tensor([0, 0, 0, 1, 0]), torch.tensor([0, 0, 0, 1, 1]), 3)
+    counts = confusion_counts(torch.tensor([0, 0, 0, 1, 0]), torch.tensor([0, 0, 0, 1, 1]), 3)
     assert counts.tolist() == [[3, 0, 0], [1, 1, 0], [0, 0, 0]]
     assert mean_recall(counts) == 75
 
