@@ -391,13 +391,15 @@ def _today(arm: Arm) -> Arm:
 def _to_today(rates: Mapping[str, float]) -> dict[str, Arm]:
     """From four-conv to a net of today, each change kept; then both ends by a recipe of today.
 
-    ``rates`` are exceptions from the rate of "everything", by arm.
+    ``rates`` are those of the steps that don't train at the rate of "everything".
     """
     arms = {step: _other(_EVERYTHING, network) for step, network in TOWARDS_TODAY.items()}
-    arms |= {"first-today": _today(arms["everything"]), "last-today": _today(arms["residual"])}
-    return {
-        name: _other(arm, optimiser={"learning_rate": rates[name]}) if name in rates else arm
-        for name, arm in arms.items()
+    arms |= {
+        step: _other(arms[step], optimiser={"learning_rate": rate}) for step, rate in rates.items()
+    }
+    return arms | {
+        "first-today": _today(arms["everything"]),
+        "last-today": _today(arms["residual"]),
     }
 
 
@@ -759,8 +761,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         ),
         Experiment(
             "to-today-rate",
-            "Which learning rate suits four-conv with batch norm, and which the residual net that"
-            " it becomes?",
+            "Which learning rate suits each network on the way from four-conv to a residual net?",
             {
                 f"{name}-{rate:g}": Arm(
                     arm.architecture,
@@ -768,8 +769,8 @@ EXPERIMENTS: dict[str, Experiment] = {
                     measured_on="validation",
                 )
                 for name, arm in _to_today({}).items()
-                if name in ("batch-norm", "residual")
-                for rate in (0.05, 0.1, 0.2)
+                if name in TOWARDS_TODAY and name != "everything"
+                for rate in (0.05, 0.1, 0.2, 0.4)
             },
             seeds=(0,),
         ),

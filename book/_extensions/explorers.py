@@ -7,10 +7,11 @@ from sphinx.application import Sphinx
 
 from alexnet_course.explorer import networks, schema
 
+SHARED = "explorer/page.js"
 RULES = "explorer/layers.js"
 SCRIPTS = {
-    "book/explorer": (RULES, "explorer/texts.js", "explorer/explorer.js"),
-    "notebooks/03_size_arithmetic": (RULES, "explorer/windows.js"),
+    "book/explorer": (SHARED, RULES, "explorer/texts.js", "explorer/explorer.js"),
+    "notebooks/03_size_arithmetic": (SHARED, RULES, "explorer/windows.js"),
 }
 
 

@@ -5,6 +5,7 @@
 "use strict";
 
 function startExplorer({schema, networks, first}) {
+  const {element, shape, button} = inPage;
   const rules = layerRules(schema);
   const texts = layerTexts(schema, networks, rules);
   const home = document.getElementById("explorer");
@@ -14,27 +15,8 @@ function startExplorer({schema, networks, first}) {
   const undone = [];
   const done = [];
 
-  // A link may say a network behind "?" too: scripts of the theme take "#" for a place in the page.
-  const asked = () => texts.fromAddress((location.hash || location.search).slice(1));
+  const asked = () => texts.fromAddress(inPage.asked());
   let network = texts.plain(asked() ?? structuredClone(networks[first]));
-
-  // Small helpers for the page.
-
-  function element(tag, attributes = {}, ...children) {
-    const made = document.createElement(tag);
-    for (const [key, value] of Object.entries(attributes)) {
-      if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-      else if (value === true) made.setAttribute(key, "");
-      else if (value !== false && value !== null) made.setAttribute(key, value);
-    }
-    made.append(...children);
-    return made;
-  }
-
-  const link = () => `${location.href.replace(/[?#].*/, "")}?${texts.toAddress(network)}`;
-
-  const button = (label, onclick, more = {}) =>
-    element("button", {type: "button", onclick, ...more}, label);
 
   const count = new Intl.NumberFormat("en-GB");
   const written = value => (value === null || value === undefined ? "–" : count.format(value));
@@ -67,7 +49,7 @@ function startExplorer({schema, networks, first}) {
     element("fieldset", {class: "explorer-input"}, element("legend", {}, "Input"), ...sides),
     wrong, drawing, sums, rows,
     element("div", {class: "explorer-bar"},
-      button("Copy link", () => copy(link(), "The link")),
+      button("Copy link", () => copy(inPage.link(texts.toAddress(network)), "The link")),
       button("Copy as Python", () => guarded(() => copy(texts.asPython(network), "The code"))),
       button("Copy as nn.Sequential", () => guarded(copySequential)),
       button("Copy as CSV", () => guarded(() => copy(texts.asCsv(network), "The table")))),
@@ -145,7 +127,7 @@ function startExplorer({schema, networks, first}) {
 
   function show() {
     const {rows: made, error} = attempt();
-    history.replaceState(null, "", `#${texts.toAddress(network)}`);
+    inPage.told(texts.toAddress(network));
     chosen.value = network.name;
     sides.forEach((label, i) => put(label.querySelector("input"), network.input_shape[i]));
     undo.disabled = !done.length;
@@ -293,13 +275,6 @@ function startExplorer({schema, networks, first}) {
         wide: flat ? 6 : 4 + 6 * Math.log2(1 + maps) / 2,
       };
     });
-    const SVG = "http://www.w3.org/2000/svg";
-    const shape = (tag, attributes, text) => {
-      const node = document.createElementNS(SVG, tag);
-      for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-      if (text) node.textContent = text;
-      return node;
-    };
     const tallest = Math.max(20, ...blocks.map(({high}) => high));
     let x = 0;
     const nodes = blocks.flatMap(({name, kind, high, wide, output_shape: size}) => {
@@ -325,13 +300,12 @@ function startExplorer({schema, networks, first}) {
   async function copy(text, what) {
     code.textContent = text;
     code.hidden = what === "The link";
-    try {
-      await navigator.clipboard.writeText(text);
+    if (await inPage.copied(text)) {
       said.textContent = `${what} is in the clipboard.`;
-    } catch {
-      code.hidden = false;
-      said.textContent = `${what} stands below; this page may not write into the clipboard.`;
+      return;
     }
+    code.hidden = false;
+    said.textContent = `${what} stands below; this page may not write into the clipboard.`;
   }
 
   function guarded(act) {

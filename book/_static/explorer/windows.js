@@ -20,6 +20,7 @@ const WALKS = [
 ];
 
 function startWalk(home, windowPositions) {
+  const {element, shape, button} = inPage;
   const FIELDS = ["pixels", "window", "stride", "padding"];
   const LARGEST = 512;
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -27,42 +28,35 @@ function startWalk(home, windowPositions) {
   let at = 0;
   let timer = null;
 
-  const make = (tag, attributes, ...children) => {
-    const node = document.createElement(tag);
-    for (const [key, value] of Object.entries(attributes)) {
-      if (typeof value === "function") node.addEventListener(key, value);
-      else node.setAttribute(key, value);
-    }
-    node.append(...children);
-    return node;
-  };
-
-  const presets = WALKS.map(([label, numbers]) => make("button", {
-    type: "button", click: () => { stop(); walk = [...numbers]; at = 0; show(); },
-  }, label));
-  const inputs = FIELDS.map((name, i) => make("input", {
-    type: "number", min: i === 3 ? 0 : 1, max: LARGEST, step: 1, "aria-label": name,
-    input: ({target}) => { stop(); walk = walk.with(i, Number(target.value)); at = 0; show(); },
+  const presets = WALKS.map(([label, numbers]) => button(label, () => {
+    stop();
+    walk = [...numbers];
+    at = 0;
+    show();
   }));
-  const rounding = make("select", {
+  const inputs = FIELDS.map((name, i) => element("input", {
+    type: "number", min: i === 3 ? 0 : 1, max: LARGEST, step: 1, "aria-label": name,
+    oninput: ({target}) => { stop(); walk = walk.with(i, Number(target.value)); at = 0; show(); },
+  }));
+  const rounding = element("select", {
     "aria-label": "rounding",
-    change: ({target}) => { walk = walk.with(4, target.value); at = 0; show(); },
-  }, ...["floor", "ceil"].map(value => make("option", {value}, value)));
-  const slider = make("input", {
+    onchange: ({target}) => { walk = walk.with(4, target.value); at = 0; show(); },
+  }, ...["floor", "ceil"].map(value => element("option", {value}, value)));
+  const slider = element("input", {
     type: "range", min: 1, step: 1, "aria-label": "which place of the window",
-    input: ({target}) => { stop(); at = Number(target.value) - 1; show(); },
+    oninput: ({target}) => { stop(); at = Number(target.value) - 1; show(); },
   });
-  const play = make("button", {type: "button", click: toggle}, "Walk");
-  const picture = make("div", {class: "walk-picture"});
-  const said = make("p", {class: "walk-said", role: "status"});
-  const sum = make("p", {class: "walk-sum"});
+  const play = button("Walk", toggle);
+  const picture = element("div", {class: "walk-picture"});
+  const said = element("p", {class: "walk-said", role: "status"});
+  const sum = element("p", {class: "walk-sum"});
   home.replaceChildren(
-    make("div", {class: "explorer-bar"}, ...presets),
-    make("div", {class: "explorer-bar"},
-      ...inputs.map((input, i) => make("label", {}, FIELDS[i], input)),
-      make("label", {}, "rounding", rounding)),
+    element("div", {class: "explorer-bar"}, ...presets),
+    element("div", {class: "explorer-bar"},
+      ...inputs.map((input, i) => element("label", {}, FIELDS[i], input)),
+      element("label", {}, "rounding", rounding)),
     picture,
-    make("div", {class: "explorer-bar"}, play, slider), said, sum);
+    element("div", {class: "explorer-bar"}, play, slider), said, sum);
   show();
 
   function stop() {
@@ -142,15 +136,8 @@ function startWalk(home, windowPositions) {
     const cells = stopAt - start;
     const unit = Math.max(3, Math.min(40, 640 / cells));
     const high = Math.max(18, Math.min(40, unit));
-    const SVG = "http://www.w3.org/2000/svg";
-    const node = (tag, attributes, text = "") => {
-      const made = document.createElementNS(SVG, tag);
-      for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-      made.textContent = text;
-      return made;
-    };
     const x = pixel => (pixel - start) * unit;
-    const svg = node("svg", {
+    const svg = shape("svg", {
       viewBox: `0 0 ${cells * unit} ${high + 26}`, role: "img", width: cells * unit,
       "aria-label": `A row of ${size} pixels and a window of ${kernel}`,
     });
@@ -160,17 +147,17 @@ function startWalk(home, windowPositions) {
     for (const [from, to, kind] of parts) {
       for (let pixel = from; pixel < to; pixel += 1) {
         const gap = unit > 8 ? 1 : 0;
-        svg.append(node("rect", {
+        svg.append(shape("rect", {
           x: x(pixel), y: 13, width: unit - gap, height: high, class: kind,
         }));
         if (unit > 18 && kind !== "walk-over") {
-          svg.append(node("text", {
+          svg.append(shape("text", {
             x: x(pixel) + unit / 2, y: 13 + high / 2 + 4, "text-anchor": "middle",
           }, kind === "walk-padding" ? "0" : String(pixel)));
         }
       }
     }
-    svg.append(node("rect", {
+    svg.append(shape("rect", {
       x: x(first), y: 4, width: kernel * unit, height: high + 18, class: "walk-window",
     }));
     return svg;
