@@ -770,7 +770,7 @@ EXPERIMENTS: dict[str, Experiment] = {
                 )
                 for name, arm in _to_today({}).items()
                 if name in TOWARDS_TODAY and name != "everything"
-                for rate in (0.05, 0.1, 0.2, 0.4)
+                for rate in (0.05, 0.1, 0.2, 0.4, 0.8)
             },
             seeds=(0,),
         ),

@@ -500,6 +500,6 @@ def imagenet_alexnet(download: bool = False) -> Network:
 
 def _needed(url: str) -> str:
     return (
-        f"needed: {Path(url).name}, 233 MB, from {url}; it belongs into the folder 'checkpoints' "
+        f"needed: {Path(url).name}, 233 MB, from {url}; it belongs in the folder 'checkpoints' "
         "of torch.hub.get_dir(), where torchvision looks for it"
     )
