@@ -75,12 +75,17 @@ def drawing(svg: str, alt: str) -> str:
     return svg + (data_table(json.loads(unescape(held[1]))) if held else "")
 
 
-def number(page: BeautifulSoup, path: Path) -> None:
-    """Figures are numbered within their chapter, whose number begins its title; else it is A."""
+def chapter_of(page: BeautifulSoup) -> str:
+    """The number of a chapter, or the letter of an appendix, that begins the page's title."""
     title = page.select_one("article h1")
-    chapter = re.match(r"(\d+)\s·", title.get_text()) if title else None
+    found = re.match(r"(\d+|[A-Z])\s·", title.get_text()) if title else None
+    return found[1] if found else ""
+
+
+def number(page: BeautifulSoup, path: Path) -> None:
+    """Figures are numbered within their chapter."""
     for place, number in enumerate(page.select(".cell_output .caption-number"), 1):
-        number.string = f"Figure {chapter[1] if chapter else 'A'}.{place}. "
+        number.string = f"Figure {chapter_of(page)}.{place}. "
 
 
 def inline(page: BeautifulSoup, path: Path) -> None:

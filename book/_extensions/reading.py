@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urldefrag
 
 from bs4 import BeautifulSoup, Tag
+from drawings import chapter_of
 from pybtex.database import Entry
 from pybtex.plugin import register_plugin
 from pybtex.style.formatting.unsrt import Style
@@ -149,16 +150,14 @@ def keep_together(page: BeautifulSoup) -> None:
 
 
 def number_exercises(pages: dict[Path, BeautifulSoup]) -> None:
-    """Exercises are numbered within their chapter, as figures are (in the appendix with an A),
-    where they stand and where they are named.
+    """Exercises are numbered within their chapter, as figures are, where they stand and where they
+    are named.
     """
     names = {}
     for path, page in pages.items():
-        title = page.select_one("h1")
-        chapter = re.match(r"\d+", title.get_text()) if title else None
         numbers = page.select(".exercise[id] > .admonition-title > .caption-number")
         for place, number in enumerate(numbers, 1):
-            number.string = f"Exercise {chapter[0] if chapter else 'A'}.{place}"
+            number.string = f"Exercise {chapter_of(page)}.{place}"
             names[f"{path}#{number.find_parent(id=True)['id']}"] = number.string
     for path, page in pages.items():
         for link in page.select("article a.reference[href*='#']"):
