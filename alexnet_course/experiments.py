@@ -753,7 +753,16 @@ EXPERIMENTS: dict[str, Experiment] = {
             "to-today",
             "What does each step from AlexNet's ingredients to a net of today bring at one cost,"
             " and what does a recipe of today bring to both ends?",
-            _to_today(rates={}),
+            _to_today(
+                {
+                    "batch-norm": 0.1,
+                    "no-dropout": 0.1,
+                    "global-pooling": 0.4,
+                    "small-windows": 0.4,
+                    "deeper": 0.2,
+                    "residual": 0.2,
+                }
+            ),
             source=(
                 "Ioffe & Szegedy 2015; Lin et al. 2014; Simonyan & Zisserman 2015; He et al. 2016;"
                 " rates from study-rate and to-today-rate"

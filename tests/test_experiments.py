@@ -5,11 +5,13 @@ from itertools import chain, pairwise
 
 import pytest
 
+from alexnet_course.architectures import TOWARDS_TODAY
 from alexnet_course.arithmetic import layer_table
 from alexnet_course.data.preparation import Centred
 from alexnet_course.experiments import EXPERIMENTS, differences
 from alexnet_course.layers import Activation, Parallel, Pool
 from alexnet_course.recipes import SHORTEST
+from alexnet_course.results import recorded
 from alexnet_course.tutorials import tutorial
 
 
@@ -244,9 +246,15 @@ def test_the_way_to_today_changes_one_thing_after_another_at_about_one_cost():
         assert changed == {"epochs", "nesterov", "label_smoothing", "Cutout"}
 
 
-def test_the_rates_on_the_way_to_today_are_chosen_on_validation_images():
+def test_the_rates_on_the_way_to_today_are_the_best_on_validation_images():
     arms = EXPERIMENTS["to-today"].arms
     for name, arm in EXPERIMENTS["to-today-rate"].arms.items():
-        base = arms[name.rsplit("-", 1)[0]]
+        base = arms[name.rpartition("-")[0]]
         assert arm.measured_on == "validation"
         assert _differences(base, arm) <= {"epochs", "learning_rate"}
+    tried = recorded("to-today-rate").groupby("arm")["validation_accuracy"].last()
+    for step in list(TOWARDS_TODAY)[1:]:
+        of_step = tried[tried.index.str.startswith(f"{step}-")]
+        assert len(of_step) >= 3
+        rate = arms[step].recipe.optimiser.learning_rate
+        assert of_step.idxmax() == f"{step}-{rate:g}"
