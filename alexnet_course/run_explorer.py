@@ -78,7 +78,11 @@ def _arm(
         first = runs[0][2:] if runs else [None] * len(columns)
         texts = ["" if text == before else text for text, before in zip(columns, first)]
         runs.append([manifest["seed"], place, *texts])
-        arm = {"measured_on": manifest["measured_on"], "runs": runs}
+        arm = {
+            "measured_on": manifest["measured_on"],
+            "epochs": manifest["config"]["recipe"]["epochs"],
+            "runs": runs,
+        }
     return arm
 
 
@@ -91,6 +95,26 @@ def _columns(path: Path, measured_on: str) -> list[str]:
 def _text(values: Iterable[str]) -> str:
     """Numbers in a row, without zeros before the point: there are thousands of them."""
     return " ".join(value.removeprefix("0") or "0" for value in values)
+
+
+def ended(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row for each arm of :func:`page_data`: how many seeds it has, and the mean with which they
+    ended.
+    """
+    rows = []
+    for name, experiment in data["experiments"].items():
+        for arm, about in experiment["arms"].items():
+            last = [float(run[-1].split()[-1]) for run in about["runs"] if run[-1]]
+            rows.append(
+                {
+                    "experiment": name,
+                    "arm": arm,
+                    "seeds": len(last),
+                    "measured on": f"{about['measured_on']} images",
+                    "accuracy (%)": f"{sum(last) / len(last):.2f}" if last else "diverged",
+                }
+            )
+    return rows
 
 
 def _printed(folder: Path) -> dict[str, dict[str, list[tuple[str, str, str]]]]:
