@@ -118,7 +118,7 @@ def ended(data: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _printed(folder: Path) -> dict[str, dict[str, list[tuple[str, str, str]]]]:
-    """Of each tutorial, by the quantity's column: unit, place and value as reported.csv has them."""
+    """Of each tutorial, by the quantity's column: unit, place and value, as reported.csv says."""
     found: dict[str, dict[str, list[tuple[str, str, str]]]] = {}
     with (folder / "reported.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

@@ -120,8 +120,48 @@ function runsArithmetic({quantiles, makings, experiments}) {
     const squares = left.flatMap(row => row.map((value, i) => (value - ofSeeds[i]) ** 2));
     return {
       spread: Math.sqrt(sum(squares) / degrees), degrees, arms: [...rows.keys()],
-      seeds, spreads: [...rows.values()].map(deviation),
+      seeds, alike: alikeSpreads([...rows.values()]),
     };
+  }
+
+  // The share of the chi-squared distribution above a value: the incomplete gamma function, by its
+  // series where that converges soon, else by its continued fraction (Lentz's way).
+  function chiSquaredAbove(value, degrees) {
+    const [a, x] = [degrees / 2, value / 2];
+    if (!(x > 0)) return 1;
+    if (x === Infinity) return 0;
+    let logGamma = degrees % 2 ? Math.log(Math.PI) / 2 : 0;
+    for (let at = degrees % 2 ? 0.5 : 1; at < a; at += 1) logGamma += Math.log(at);
+    const front = Math.exp(a * Math.log(x) - x - logGamma);
+    if (x < a + 1) {
+      let [term, total] = [1 / a, 1 / a];
+      for (let n = 1; term > total * 1e-16; n += 1) {
+        term *= x / (a + n);
+        total += term;
+      }
+      return 1 - front * total;
+    }
+    let b = x + 1 - a;
+    let c = Infinity;
+    let d = 1 / b;
+    let fraction = d;
+    for (let n = 1, step = 0; Math.abs(step - 1) > 1e-15; n += 1) {
+      b += 2;
+      d = 1 / (b - n * (n - a) * d);
+      c = b - n * (n - a) / c;
+      step = c * d;
+      fraction *= step;
+    }
+    return front * fraction;
+  }
+
+  // Bartlett's test: how likely spreads of rows this unlike would be if all were one.
+  function alikeSpreads(rows) {
+    const variances = rows.map(row => deviation(row) ** 2);
+    const [k, free] = [rows.length, rows[0].length - 1];
+    const logs = Math.log(mean(variances)) - mean(variances.map(Math.log));
+    const statistic = k * free * logs / (1 + (k / free - 1 / (k * free)) / (3 * (k - 1)));
+    return chiSquaredAbove(statistic, k - 1);
   }
 
   // pooled_interval of a difference; nothing where one of the arms lacks a seed.
@@ -162,7 +202,13 @@ function runsArithmetic({quantiles, makings, experiments}) {
     const [arm, over] = choice.pair;
     const arms = armsOf(choice.experiment, choice.beside);
     const measured = key => arms.find(each => each.key === key).measuredOn;
+    if (arms.length < 2) {
+      return {problem: "There is one arm alone; choose an experiment whose arms stand beside it."};
+    }
     if (arm === over) return {problem: "Choose two arms."};
+    if (choice.quantity === "learning_rate") {
+      return {problem: "A learning rate is set, not measured: there is no luck in it to judge."};
+    }
     if (measured(arm) !== measured(over)) {
       return {problem: `${arm} was measured on ${measured(arm)} images and ${over} on ` +
         `${measured(over)} images. Such numbers are not compared.`};
@@ -242,7 +288,7 @@ function runsArithmetic({quantiles, makings, experiments}) {
     const chosen = (choice.arms ?? base.arms).filter(key => keys.includes(key));
     const pair = choice.pair ?? base.pair;
     const quantity = quantitiesOf(arms).includes(choice.quantity) ? choice.quantity : base.quantity;
-    const longest = longestOf(arms);
+    const longest = lastEpoch(choice.experiment, beside);
     const all = seedsOf(arms);
     const seeds = choice.seeds?.filter(seed => all.includes(seed)) ?? [];
     const whole = (value, least, most) => Number.isInteger(value) && value >= least && value < most;
@@ -261,8 +307,13 @@ function runsArithmetic({quantiles, makings, experiments}) {
 
   const seedsOf = arms => [...new Set(arms.flatMap(({runs}) => runs.map(({seed}) => seed)))]
     .sort((a, b) => a - b);
-  const longestOf = arms => Math.max(1, ...arms.flatMap(({runs}) =>
-    runs.map(({epochs}) => epochs.at(-1) ?? 0)));
+
+  // The last epoch that there is, the tutorial's too.
+  function lastEpoch(experiment, beside) {
+    const all = [...armsOf(experiment, beside).flatMap(({runs}) => runs),
+      ...printed(experiment).map(({run}) => run)];
+    return Math.max(1, ...all.map(({epochs}) => Math.ceil(epochs.at(-1) ?? 0)));
+  }
 
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
@@ -323,7 +374,7 @@ function runsArithmetic({quantiles, makings, experiments}) {
     return [`experiment,arm,seed,epoch,${choice.quantity}`, ...rows, ""].join("\n");
   }
 
-  return {PRINTED, armsOf, asCsv, compared, curvesOf, deviation, digits, endsOf, fitting, fromAddress, gain, longestOf,
+  return {PRINTED, armsOf, asCsv, compared, curvesOf, deviation, digits, endsOf, fitting, fromAddress, gain, lastEpoch,
     meanCurve, meanInterval, mixing, pooledInterval, printed, quantile, quantitiesOf, seedsFor,
     seedsOf, settled, titleOf, toAddress, twoWay, unit, usual, usualAim, valueAt, words};
 }

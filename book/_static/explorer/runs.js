@@ -64,7 +64,7 @@ function startRuns(data, first) {
   const aim = number("half-width to come to", value => change({aim: value}));
   const aimUnit = element("span");
   const needed = element("p", {class: "runs-needed", role: "status"});
-  const mixed = element("p", {class: "explorer-wrong"});
+  const doubtful = element("p", {class: "explorer-wrong"});
   const all = element("details", {ontoggle: showAll},
     element("summary", {}, "All values, epoch by epoch"), element("div", {class: "table-scroll"}));
   const copying = element("p", {class: "explorer-said", role: "status"});
@@ -78,7 +78,7 @@ function startRuns(data, first) {
     element("div", {class: "explorer-bar runs-epoch"}, slider, when),
     said,
     element("fieldset", {class: "runs-legend"},
-      element("legend", {}, "Arms"),
+      element("legend", {}, "Arms, and how each differs from the first"),
       element("div", {class: "explorer-bar"},
         button("All", () => change({arms: everyArm().map(({key}) => key)})),
         button("None", () => change({arms: []})),
@@ -90,7 +90,7 @@ function startRuns(data, first) {
     element("h2", {}, "Is there a difference?"),
     element("div", {class: "explorer-bar"}, armLabel, arm, overLabel, over,
       button("Swap", () => pair(...choice.pair.toReversed()))),
-    verdict, figures, pairs, mixed,
+    verdict, figures, doubtful, pairs,
     element("div", {class: "explorer-bar"},
       element("label", {}, "Seeds for an interval of ±", aim, aimUnit)),
     needed,
@@ -131,7 +131,7 @@ function startRuns(data, first) {
   const interval = ({mean, half}) =>
     (Number.isNaN(half) ? written(mean) : `${written(mean)} ± ${written(half)}`);
   const unit = () => runs.unit(choice.quantity);
-  const epochs = () => runs.longestOf(everyArm());
+  const epochs = () => runs.lastEpoch(choice.experiment, choice.beside);
   const moment = () => (choice.epoch ? `after epoch ${choice.epoch}` : "at the end of each run");
   const nameOf = key => (key === runs.PRINTED ? "printed by the tutorial" : key);
   const chosenArms = () => everyArm().filter(({key}) => choice.arms.includes(key));
@@ -273,9 +273,10 @@ function startRuns(data, first) {
       marginRight: names, marginLeft: 50, marginBottom: 34,
       style: {background: "transparent", color: "inherit", fontSize: "12px", overflow: "visible"},
       x: {label: "epoch", domain: [Math.min(choice.from, last - 1), last], ticks: steps(last)},
-      y: {label: runs.titleOf(choice.quantity), grid: true, nice: true, zero: false},
+      y: {label: runs.titleOf(choice.quantity), grid: true, nice: true, ticks: 7},
       marks: own.flatMap(([key, curves]) => linesOf(key, curves)),
     });
+    for (const part of drawn.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
     drawn.setAttribute("role", "img");
     drawn.setAttribute("aria-label", `${runs.titleOf(choice.quantity)} by epoch: ` +
       `${own.map(([key]) => nameOf(key)).join(", ")}. The values stand in the tables below.`);
@@ -331,7 +332,7 @@ function startRuns(data, first) {
         d: `M${left},${top}L${right},${top}L${right + 8},${at}`, fill: "none",
         stroke: look(key).stroke, "stroke-width": 1, "stroke-dasharray": "1 2",
       }),
-      shape("text", {x: right + 11, y: at, dy: "0.32em", class: "runs-label"},
+      shape("text", {x: right + 11, y: at, dy: "0.32em", "text-anchor": "start"},
         wide ? `${numberOf(key)} ${nameOf(key)}` : String(numberOf(key))),
     ]);
   }
@@ -421,12 +422,9 @@ function startRuns(data, first) {
         interval(runs.meanInterval(values)),
         values.length > 1 ? written(runs.deviation(values)) : "–"];
     });
-    for (const [value] of choice.arms.includes(runs.PRINTED)
-      ? [valuesAt(runs.PRINTED, choice.epoch)] : []) {
-      if (value !== undefined) {
-        rows.push([nameOf(runs.PRINTED), ...columns.map(() => ""), written(value), "–"]);
-      }
-    }
+    const printed = choice.arms.includes(runs.PRINTED) ? valuesAt(runs.PRINTED, choice.epoch) : [];
+    rows.push(...printed.map(value =>
+      [nameOf(runs.PRINTED), ...columns.map(() => ""), written(value), "–"]));
     const headings = ["", ...columns.map(seed => `seed ${seed}`), "mean, 95 % interval",
       "standard deviation"];
     put(ends, table(`${runs.titleOf(choice.quantity)} ${moment()}`, headings, rows));
@@ -439,8 +437,13 @@ function startRuns(data, first) {
     for (const part of [figures, pairs, needed]) part.hidden = Boolean(problem);
     aim.value = choice.aim ?? runs.usualAim(choice.quantity);
     aimUnit.textContent = unit();
-    mixed.hidden = !notAlike;
-    if (notAlike) mixed.textContent = `These runs were not made alike. ${notAlike}.`;
+    const doubts = [
+      notAlike && `These runs were not made alike. ${notAlike}.`,
+      pooled?.alike < 0.05 && "The arms' spreads are unlike, so the pooled interval is not to be " +
+        "relied on.",
+    ].filter(Boolean);
+    doubtful.hidden = !doubts.length;
+    doubtful.textContent = doubts.join(" ");
     if (problem) {
       verdict.textContent = problem;
       return;
@@ -452,6 +455,8 @@ function startRuns(data, first) {
       ["95 % interval by these differences alone", by(gained)],
       [pooled ? `pooled: by the spread of all ${pooled.arms.length} arms` : `not pooled: ${found.alone}`,
         pooled ? by(pooled) : "–"],
+      ...(pooled ? [["arms' spreads as unlike as here, were they all one (Bartlett's test)",
+        pooled.alike < 0.001 ? "below 0.1 %" : `${(100 * pooled.alike).toPrecision(2)} %`]] : []),
     ];
     figures.replaceChildren(...shown.map(([name, value]) =>
       element("div", {}, element("dt", {}, name), element("dd", {}, value))));
