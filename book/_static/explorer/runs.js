@@ -117,7 +117,7 @@ function startRuns(data, first) {
     show();
   }
 
-  const pair = (one, other) => change({pair: [one, other]});
+  const pair = (...two) => change({pair: two, arms: [...new Set([...choice.arms, ...two])]});
   const atEpoch = value => change({epoch: Number(value)});
 
   function toggle(key, on) {
@@ -455,7 +455,7 @@ function startRuns(data, first) {
       ["95 % interval by these differences alone", by(gained)],
       [pooled ? `pooled: by the spread of all ${pooled.arms.length} arms` : `not pooled: ${found.alone}`,
         pooled ? by(pooled) : "–"],
-      ...(pooled ? [["arms' spreads as unlike as here, were they all one (Bartlett's test)",
+      ...(pooled ? [["chance of spreads this unlike if all were one (Bartlett's test)",
         pooled.alike < 0.001 ? "below 0.1 %" : `${(100 * pooled.alike).toPrecision(2)} %`]] : []),
     ];
     figures.replaceChildren(...shown.map(([name, value]) =>
