@@ -2,7 +2,9 @@
 
 import json
 import math
+import re
 import warnings
+from html import unescape
 from io import StringIO
 
 import numpy as np
@@ -146,20 +148,20 @@ def agree(found, runs, arm, over, column):
         assert math.isclose(found["pooled"]["alike"], fit.variances_p, rel_tol=1e-6, abs_tol=1e-12)
 
 
-def test_every_difference_of_the_course_is_as_in_python(arithmetic, data):
+def test_differences_in_every_experiment_are_as_in_python(arithmetic, data):
     compared = 0
     for name in data["experiments"]:
         runs = results.recorded(name)
-        arms = list(data["experiments"][name]["arms"])
-        with_values = [arm for arm in arms if arm in set(runs["arm"])]
-        pairs = [(arm, over) for over in with_values[:2] for arm in with_values if arm != over]
-        columns = [c for c in runs if c not in ("arm", "seed", "epoch", "learning_rate", "seconds")]
-        cases = [(pair, column) for pair in pairs for column in columns]
+        arms = [a for a in data["experiments"][name]["arms"] if a in set(runs["arm"])]
+        pairs = [(arm, arms[0]) for arm in arms[1:]]
+        measured = [c for c in runs if c.endswith(("_loss", "_accuracy"))]
+        cases = [(pair, measured[-1]) for pair in pairs]
+        cases += [(pair, column) for pair in pairs[-1:] for column in measured[:-1]]
         choices = [{"experiment": name, "pair": [*p], "quantity": column} for p, column in cases]
         for ((arm, over), column), found in zip(cases, arithmetic(COMPARE, choices), strict=True):
             agree(found, runs, arm, over, column)
             compared += 1
-    assert compared > 500
+    assert compared > 150
 
 
 def test_at_an_epoch_with_some_seeds_and_beside_another_experiment(arithmetic):
@@ -457,11 +459,8 @@ def test_without_scripts_it_stands_there_how_all_runs_ended(explorer, data):
 
 
 def test_every_link_to_the_page_says_a_choice(arithmetic, site):
-    links = {
-        link["href"].partition("?")[2]
-        for page in site.pages.values()
-        for link in page.select("article a[href*='runs.html?']")
-    }
+    texts = (path.read_text(encoding="utf-8") for path in site.paths)
+    links = {unescape(link) for text in texts for link in re.findall(r'runs\.html\?([^"]+)"', text)}
     assert len(links) > 10
     settled = "text => { const it = runs.fromAddress(text); return it && runs.toAddress(it); }"
     for text in links:
