@@ -253,6 +253,7 @@ def test_as_many_seeds_as_python_says(arithmetic):
     found = arithmetic("cases => cases.map(([aim, spread]) => runs.seedsFor(aim, spread))", cases)
     assert found == [results.seeds_for(aim, spread) for aim, spread in cases]
     assert arithmetic("() => runs.seedsFor(0.1, 0)") == 2
+    assert arithmetic("() => runs.seedsFor(1e-12, 1)") > 1e24  # at once
 
 
 # A choice in other words

@@ -178,9 +178,15 @@ function runsArithmetic({quantiles, makings, experiments}) {
 
   // seeds_for: how many bring a 95 % interval to a half-width of at most aim.
   function seedsFor(aim, spread) {
-    let n = Math.max(2, Math.floor((1.959 * spread / aim) ** 2));
-    while (quantile(n - 1) * spread / Math.sqrt(n) > aim) n += 1;
-    return n;
+    const enough = n => quantile(n - 1) * spread / Math.sqrt(n) <= aim;
+    let [few, many] = [1, 2];
+    while (!enough(many)) [few, many] = [many, 2 * many];
+    while (many - few > Math.max(1, many * 1e-15)) {
+      const middle = Math.floor((few + many) / 2);
+      if (enough(middle)) many = middle;
+      else few = middle;
+    }
+    return many;
   }
 
   // What Python warns of: runs that are compared and were not made alike. Empty if they were.
@@ -233,7 +239,8 @@ function runsArithmetic({quantiles, makings, experiments}) {
     const lacking = [arm, over].filter(key => !rows.has(key));
     if (!lacking.length) return "no other arm has all seeds";
     const missing = key => seeds.filter(seed => !ends.get(key).has(seed)).join(", ");
-    return lacking.map(key => `${key} lacks seeds that others have (${missing(key)})`).join("; ");
+    return lacking.map(key => `${key} lacks seeds that others have; leave out ${missing(key)}`)
+      .join("; ");
   }
 
   // Columns, in words.

@@ -13,6 +13,7 @@ function startRuns(data, first) {
   const DASHES = ["", "7 3", "2 3", "9 3 2 3", "14 4", "5 2 1 2"];
   const WIDE = 640; // pixels, from which names stand in the drawing
   const LINE = 15; // pixels of height that a name takes
+  const TOLD = 8; // arms whose values are read out
 
   let choice = runs.fromAddress(inPage.asked()) ?? runs.settled({experiment: first});
   let chart = null;
@@ -269,10 +270,13 @@ function startRuns(data, first) {
     const longest = Math.max(...own.map(([key]) => nameOf(key).length));
     const names = wide ? Math.min(190, 30 + 6.8 * longest) : 30;
     const drawn = Plot.plot({
-      width, height: Math.min(420, Math.max(260, width * 0.6)),
+      width, height: Math.max(Math.min(420, width * 0.6), 260, LINE * own.length + 64),
       marginRight: names, marginLeft: 50, marginBottom: 34,
       style: {background: "transparent", color: "inherit", fontSize: "12px", overflow: "visible"},
-      x: {label: "epoch", domain: [Math.min(choice.from, last - 1), last], ticks: steps(last)},
+      x: {
+        label: "epoch", domain: [Math.min(choice.from, last - 1), last], ticks: steps(last),
+        tickFormat: String,
+      },
       y: {label: runs.titleOf(choice.quantity), grid: true, nice: true, ticks: 7},
       marks: own.flatMap(([key, curves]) => linesOf(key, curves)),
     });
@@ -382,6 +386,7 @@ function startRuns(data, first) {
   function say(epoch) {
     const told = choice.arms.map(key => [key, valuesAt(key, epoch)]).filter(([, own]) => own.length)
       .map(([key, own]) => `${nameOf(key)} ${interval(runs.meanInterval(own))}`);
+    if (told.length > TOLD) told.splice(TOLD - 1, told.length, "and others, as the table has them");
     const start = epoch ? `After epoch ${epoch}` : "At the end of each run";
     said.textContent = told.length
       ? `${start}, ${runs.titleOf(choice.quantity)}: ${told.join("; ")}.` : "";
@@ -453,8 +458,9 @@ function startRuns(data, first) {
     const shown = [
       [`${one} less ${other}${unit() && `, ${unit()}`}`, written(gained.mean)],
       ["95 % interval by these differences alone", by(gained)],
-      [pooled ? `pooled: by the spread of all ${pooled.arms.length} arms` : `not pooled: ${found.alone}`,
-        pooled ? by(pooled) : "–"],
+      pooled
+        ? [`pooled: by the spread of the ${pooled.arms.length} arms that have all seeds`, by(pooled)]
+        : [`not pooled: ${found.alone}`, "–"],
       ...(pooled ? [["chance of spreads this unlike if all were one (Bartlett's test)",
         pooled.alike < 0.001 ? "below 0.1 %" : `${(100 * pooled.alike).toPrecision(2)} %`]] : []),
     ];
