@@ -49,15 +49,15 @@ def page_data(folder: Path = RECORDED) -> dict[str, Any]:
     printed = _printed(folder)
     experiments = {}
     for name, about in prepared["experiments"].items():
-        runs = [json.loads(path.read_text("utf-8")) for path in (folder / name).glob("*.json")]
+        recorded = _manifests(folder / name)
         arms = {
-            arm: made | {"differs": differs}
+            arm: _arm(folder, recorded[arm], makings) | {"differs": differs}
             for arm, differs in about["arms"].items()
-            if (made := _arm(folder, [run for run in runs if run["arm"] == arm], makings))
+            if arm in recorded
         }
         if arms:
-            again = next((run for run in runs if run["arm"] == "published"), None)
-            curves = _by_epoch(printed.get(name, {}), again) if again else {}
+            again = recorded.get("published")
+            curves = _by_epoch(printed.get(name, {}), again[0]) if again else {}
             experiments[name] = about | {"arms": arms, "printed": curves}
     return {
         "quantiles": prepared["quantiles"],
@@ -66,24 +66,27 @@ def page_data(folder: Path = RECORDED) -> dict[str, Any]:
     }
 
 
-def _arm(
-    folder: Path, manifests: Iterable[Mapping[str, Any]], makings: dict[str, int]
-) -> dict[str, Any]:
+def _manifests(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """Those of an experiment, by arm, in the order of their seeds."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in folder.glob("*.json"):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        found.setdefault(manifest["arm"], []).append(manifest)
+    return {arm: sorted(runs, key=lambda run: run["seed"]) for arm, runs in found.items()}
+
+
+def _arm(folder: Path, manifests: list[dict[str, Any]], makings: dict[str, int]) -> dict[str, Any]:
+    measured_on = manifests[0]["measured_on"]
     runs: list[list[Any]] = []
-    arm: dict[str, Any] = {}
-    for manifest in sorted(manifests, key=lambda manifest: manifest["seed"]):
+    for manifest in manifests:
         place = makings.setdefault(making(manifest), len(makings))
-        path = folder / manifest["experiment"] / f"{manifest['arm']}-seed{manifest['seed']}.csv"
-        columns = _columns(path, manifest["measured_on"])
-        first = runs[0][2:] if runs else [None] * len(columns)
-        texts = ["" if text == before else text for text, before in zip(columns, first)]
-        runs.append([manifest["seed"], place, *texts])
-        arm = {
-            "measured_on": manifest["measured_on"],
-            "epochs": manifest["config"]["recipe"]["epochs"],
-            "runs": runs,
-        }
-    return arm
+        name = f"{manifest['arm']}-seed{manifest['seed']}.csv"
+        columns = _columns(folder / manifest["experiment"] / name, measured_on)
+        first = runs[0][2:] if runs else []
+        again = [None if columns[i] == text else columns[i] for i, text in enumerate(first)]
+        runs.append([manifest["seed"], place, *(again or columns)])
+    epochs = manifests[0]["config"]["recipe"]["epochs"]
+    return {"measured_on": measured_on, "epochs": epochs, "runs": runs}
 
 
 def _columns(path: Path, measured_on: str) -> list[str]:
@@ -104,7 +107,9 @@ def ended(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for name, experiment in data["experiments"].items():
         for arm, about in experiment["arms"].items():
-            last = [float(run[-1].split()[-1]) for run in about["runs"] if run[-1]]
+            first = about["runs"][0][-1]
+            texts = [first if run[-1] is None else run[-1] for run in about["runs"]]
+            last = [float(text.split()[-1]) for text in texts if text]
             rows.append(
                 {
                     "experiment": name,

@@ -185,7 +185,7 @@ def made_up(rng, arms, seeds, on=("test",)):
         return " ".join(f"{x:.6g}" for x in rng.normal(50, 10 ** rng.uniform(-3, 1), epochs))
 
     def run(seed):
-        epochs = int(rng.integers(1, 5))
+        epochs = int(rng.integers(1 if seed == 0 else 0, 5))  # 0: it diverged at once
         return [seed, int(rng.integers(0, 2)), *(column(epochs) for _ in range(5))]
 
     return {

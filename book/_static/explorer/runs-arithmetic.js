@@ -22,7 +22,7 @@ function runsArithmetic({quantiles, makings, experiments}) {
       key, experiment, name, differs, measuredOn: measured_on, recipe: epochs,
       runs: runs.map(([seed, making, ...texts]) => {
         const values = Object.fromEntries(columns.map((column, i) =>
-          [column, numbers(texts[i] || first[i])]));
+          [column, numbers(texts[i] ?? first[i])]));
         return {
           seed, making: makings[making], values,
           epochs: values.train_loss.map((_, i) => i + 1),
@@ -381,7 +381,7 @@ function runsArithmetic({quantiles, makings, experiments}) {
     return [`experiment,arm,seed,epoch,${choice.quantity}`, ...rows, ""].join("\n");
   }
 
-  return {PRINTED, armsOf, asCsv, compared, curvesOf, deviation, digits, endsOf, fitting, fromAddress, gain, lastEpoch,
-    meanCurve, meanInterval, mixing, pooledInterval, printed, quantile, quantitiesOf, seedsFor,
-    seedsOf, settled, titleOf, toAddress, twoWay, unit, usual, usualAim, valueAt, words};
+  return {PRINTED, armsOf, asCsv, compared, curvesOf, deviation, digits, endsOf, fitting, fromAddress,
+    lastEpoch, meanCurve, meanInterval, printed, quantile, quantitiesOf, seedsFor, seedsOf, settled,
+    titleOf, toAddress, unit, usual, usualAim, valueAt, words};
 }

@@ -26,13 +26,6 @@ function startRuns(data, first) {
     return [element("label", {for: id}, label), made];
   };
   const labelled = (label, input) => element("label", {}, label, input);
-  const number = (label, set) => {
-    const input = element("input", {
-      type: "number", step: "any", min: 0, inputmode: "decimal", "aria-label": label,
-      onchange: ({target}) => set(target.value === "" ? null : Number(target.value)),
-    });
-    return input;
-  };
 
   const [experimentLabel, experiment] = select("runs-experiment", "Experiment", another);
   const [quantityLabel, quantity] = select("runs-quantity", "Quantity",
@@ -62,7 +55,10 @@ function startRuns(data, first) {
   const verdict = element("p", {class: "runs-verdict", role: "status"});
   const pairs = element("div", {class: "table-scroll"});
   const figures = element("dl", {class: "explorer-sums"});
-  const aim = number("half-width to come to", value => change({aim: value}));
+  const aim = element("input", {
+    type: "number", step: "any", min: 0, inputmode: "decimal", "aria-label": "half-width to come to",
+    onchange: ({target}) => change({aim: target.value === "" ? null : Number(target.value)}),
+  });
   const aimUnit = element("span");
   const needed = element("p", {class: "runs-needed", role: "status"});
   const doubtful = element("p", {class: "explorer-wrong"});
