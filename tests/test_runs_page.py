@@ -355,6 +355,7 @@ def test_chapter_13_s_first_question_is_answered(explorer):
     assert "pair=without-lrn,everything" in page.url
     page.get_by_label("less the arm").select_option("without-lrn")
     assert page.locator(".runs-verdict").inner_text() == "Choose two arms."
+    assert page.locator("#runs .explorer-sums").is_hidden()
 
 
 def test_keys_move_through_the_epochs(explorer):
