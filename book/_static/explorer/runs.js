@@ -495,7 +495,8 @@ function startRuns(data, first) {
     if (!Number.isNaN(gained.spread)) told.push([gained.spread, "by the spread of these differences"]);
     if (pooled) told.push([Math.SQRT2 * pooled.spread, "by the pooled one"]);
     const count = new Intl.NumberFormat("en-GB");
-    needed.textContent = told.length ? `It takes ${told.map(([spread, by]) =>
+    const aimed = `For ± ${wanted} ${unit()}`.trimEnd();
+    needed.textContent = told.length ? `${aimed} it takes ${told.map(([spread, by]) =>
       `${count.format(runs.seedsFor(wanted, spread))} seeds of each arm ${by} (${written(spread)})`)
       .join(", ")}.` : "One seed doesn't tell how many it takes.";
   }
