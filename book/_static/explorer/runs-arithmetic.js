@@ -52,9 +52,9 @@ function runsArithmetic({quantiles, makings, experiments}) {
 
   // The value of a run after an epoch, or at its end; one that has ended before keeps its last.
   function valueAt({epochs, values}, column, epoch = null) {
-    const column_ = values[column] ?? [];
-    const place = epoch === null ? column_.length - 1 : epochs.findLastIndex(at => at <= epoch);
-    return column_[place];
+    const found = values[column] ?? [];
+    const place = epoch === null ? found.length - 1 : epochs.findLastIndex(at => at <= epoch);
+    return found[place];
   }
 
   // By arm, then by seed: what each run has come to.
