@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,18 @@ def sealed(record: dict[str, Any]) -> dict[str, Any]:
 def is_sealed(record: dict[str, Any]) -> bool:
     """Whether ``record`` is as :func:`sealed` left it."""
     return record == sealed({key: x for key, x in record.items() if key != "record_digest"})
+
+
+def making(manifest: Mapping[str, Any]) -> str:
+    """By what a run's numbers can differ from those of another run of the same settings and seed.
+
+    That is its precision, its kind of device, its version of PyTorch and, where its code was not
+    that of a commit, the code. The commits of one project are alike in this: its tests compare
+    settings and random draws, and each record's settings with the code.
+    """
+    torch, code = manifest.get("versions", {}).get("torch"), manifest.get("commit", "")
+    text = f"{manifest.get('precision')} on {manifest.get('device')} by PyTorch {torch}"
+    return text if re.fullmatch("[0-9a-f]{40}", code) else f"{text}, code {code}"
 
 
 def hardware(device: str) -> str:

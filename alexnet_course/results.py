@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import math
-import re
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +23,7 @@ from alexnet_course.experiments import EXPERIMENTS, experiment
 from alexnet_course.fields import Count, CountOrZero, NotNegative, Positive, Seed, fitting
 from alexnet_course.measures import MEASURES
 from alexnet_course.network import Network, build, load_weights
-from alexnet_course.provenance import RECORDED
+from alexnet_course.provenance import RECORDED, making
 from alexnet_course.training import History
 
 # What is read of a manifest. The first two are in every one.
@@ -226,18 +225,6 @@ def _with_making(table: pd.DataFrame, runs: Iterable[Mapping[str, Any]]) -> pd.D
     """``table`` with what :func:`making` says of each run, by arm and seed."""
     table.attrs["making"] = {f"{m['arm']}, seed {m['seed']}": making(m) for m in runs}
     return table
-
-
-def making(manifest: Mapping[str, Any]) -> str:
-    """By what a run's numbers can differ from those of another run of the same settings and seed.
-
-    That is its precision, its kind of device, its version of PyTorch and, where its code was not
-    that of a commit, the code. The commits of one project are alike in this: its tests compare
-    settings and random draws, and each record's settings with the code.
-    """
-    torch, code = manifest.get("versions", {}).get("torch"), manifest.get("commit", "")
-    text = f"{manifest.get('precision')} on {manifest.get('device')} by PyTorch {torch}"
-    return text if re.fullmatch("[0-9a-f]{40}", code) else f"{text}, code {code}"
 
 
 def _warn_of_mixing(

@@ -133,7 +133,7 @@ def merge(pages: dict[Path, BeautifulSoup], out: Path) -> None:
         (path.parent / link["href"].partition("?")[0]).resolve().relative_to(static.resolve())
         for path, found in fresh.items()
         for link in found
-    ) or dict.fromkeys(map(Path, merged.split()))
+    ) | dict.fromkeys(map(Path, merged.split()))  # of pages that were not written anew
     names = set()
     for text in (*map(str, pages.values()), *(p.read_text() for p in static.rglob("*.js"))):
         names |= set(NAME.findall(text))

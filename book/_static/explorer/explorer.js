@@ -49,7 +49,7 @@ function startExplorer({schema, networks, first}) {
     element("fieldset", {class: "explorer-input"}, element("legend", {}, "Input"), ...sides),
     wrong, drawing, sums, rows,
     element("div", {class: "explorer-bar"},
-      button("Copy link", () => copy(inPage.link(texts.toAddress(network)), "The link")),
+      button("Copy link", () => copy(inPage.link(texts.toAddress(network)), "The link", false)),
       button("Copy as Python", () => guarded(() => copy(texts.asPython(network), "The code"))),
       button("Copy as nn.Sequential", () => guarded(copySequential)),
       button("Copy as CSV", () => guarded(() => copy(texts.asCsv(network), "The table")))),
@@ -297,16 +297,7 @@ function startExplorer({schema, networks, first}) {
 
   // Copies.
 
-  async function copy(text, what) {
-    code.textContent = text;
-    code.hidden = what === "The link";
-    if (await inPage.copied(text)) {
-      said.textContent = `${what} is in the clipboard.`;
-      return;
-    }
-    code.hidden = false;
-    said.textContent = `${what} stands below; this page may not write into the clipboard.`;
-  }
+  const copy = inPage.copier(said, code);
 
   function guarded(act) {
     if (attempt().error) said.textContent = "First mend what is wrong above.";

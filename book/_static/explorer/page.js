@@ -38,5 +38,21 @@ const inPage = (() => {
     }
   }
 
-  return {element, shape, button, asked, told, link, copied};
+  // Copies a text and says so; it stands in the code block where it can't be copied, or is wanted.
+  const copier = (said, code) => async (text, what, shown = true) => {
+    code.textContent = text;
+    const done = await copied(text);
+    code.hidden = done && !shown;
+    said.textContent = done ? `${what} is in the clipboard.`
+      : `${what} stands below; this page may not write into the clipboard.`;
+  };
+
+  // A file with a text in it, made here.
+  function saved(name, text) {
+    const address = URL.createObjectURL(new Blob([text], {type: "text/csv"}));
+    element("a", {href: address, download: name}).click();
+    URL.revokeObjectURL(address);
+  }
+
+  return {element, shape, button, asked, told, link, copied, copier, saved};
 })();
