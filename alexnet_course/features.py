@@ -25,10 +25,10 @@ from alexnet_course import in_page
 from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.arithmetic import receptive_rows
 from alexnet_course.checkpoints import require_writable, write_atomically
+from alexnet_course.config import digest
 from alexnet_course.data import image_data
 from alexnet_course.data.images import ImageData, Labelled, Split
 from alexnet_course.data.preparation import PerChannel, Preparation, centre_crop
-from alexnet_course.config import digest
 from alexnet_course.experiments import experiment
 from alexnet_course.fields import fitting
 from alexnet_course.figures import Drawing, show_channel

@@ -87,7 +87,7 @@ def layers(folder: Path = RECORDED) -> list[dict[str, Any]]:
 
 
 def network() -> dict[str, Any]:
-    """All that a page needs to run the network: its layers, its classes, the scale of its pixels."""
+    """All that a page needs to run it: its layers, its classes, and how pixels are scaled."""
     record = json.loads(measured_path().read_text(encoding="utf-8"))
     return {
         "input_shape": ARCHITECTURES[NETWORK].input_shape,
