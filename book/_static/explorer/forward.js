@@ -22,7 +22,7 @@ function forwardPass(windowPositions) {
     const step = floats(layer.step);
     const size = codes.length / step.length;
     const weight = Float64Array.from(codes, (code, i) => code * step[Math.floor(i / size)]);
-    return {...layer, weight, bias: floats(layer.bias)};
+    return {...layer, weight, bias: layer.bias ? floats(layer.bias) : null};
   }
 
   // Layers.

@@ -224,6 +224,7 @@ function startTrying({network, samples}) {
       oninput: ({target}) => cover({...usual, [key]: Number(target.value)}),
     })));
   const wide = element("select", {
+    "aria-label": "Size of the square",
     onchange: ({target}) => cover({...usual, side: Number(target.value)}),
   }, ...SIDES.map(side => element("option", {value: side}, `${side} × ${side}`)));
   const sweeping = button("Sweep it over the picture", () => (sweepOf ? stopSweep() : sweep()));
