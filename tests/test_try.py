@@ -423,8 +423,7 @@ def drawing(page):
 def test_a_drawing_is_answered_stroke_by_stroke(opened, network):
     page = opened()
     page.get_by_role("button", name="Draw", exact=True).click()
-    page.get_by_label("blue", exact=True).check()
-    page.get_by_role("button", name="Fill all").click()
+    page.get_by_label("Paper").select_option("blue")
     page.get_by_label("white", exact=True).check()
     box = page.locator(".try-paper").bounding_box()
     page.mouse.move(box["x"] + 80, box["y"] + 200)
@@ -435,6 +434,11 @@ def test_a_drawing_is_answered_stroke_by_stroke(opened, network):
     small = drawing(page)
     assert (small[0, 0] == [0x4A, 0x8F, 0xD4]).all() and (small[20, 16] == 255).all()
     assert guesses(page) == pytest.approx(expected_guesses(network, small), abs=0.3)
+    page.get_by_label("Paper").select_option("black")
+    page.wait_for_timeout(50)
+    black = drawing(page)
+    assert (black[0, 0] == 0x11).all() and (black[20, 16] == 255).all()
+    assert guesses(page) == pytest.approx(expected_guesses(network, black), abs=0.3)
     page.get_by_role("button", name="Undo").click()
     assert len(np.unique(drawing(page).reshape(-1, 3), axis=0)) == 1
 

@@ -36,7 +36,7 @@ function pictureSources(samples, taken) {
     "aria-pressed": "false", "data-name": name,
   }));
   choices.forEach((choice, i) => choice.append(
-    element("img", {src: samples[i].data, alt: "", width: 48, height: 48}), samples[i].label));
+    element("img", {src: samples[i].data, alt: "", width: 40, height: 40}), samples[i].label));
 
   function mark(name) {
     choices.forEach(choice => {
@@ -97,7 +97,8 @@ function pictureSources(samples, taken) {
       "it down and lifts it.",
     onkeydown: byKey,
   });
-  const ink = paper.getContext("2d", {willReadFrequently: true});
+  const ink = element("canvas", {width: PAPER, height: PAPER}) // what is drawn, without the paper
+    .getContext("2d", {willReadFrequently: true});
   const cursor = element("span", {class: "try-cursor", "aria-hidden": "true"});
   const colours = element("fieldset", {class: "explorer-input"},
     element("legend", {}, "Colour"),
@@ -105,33 +106,42 @@ function pictureSources(samples, taken) {
       element("input", {type: "radio", name: "try-colour", value: colour, checked: i === 0}),
       element("span", {class: "try-swatch", style: `background: ${colour}`}), label)));
   const thick = element("input", {type: "range", min: 10, max: 80, step: 5, value: 30, id: "try-brush"});
+  const sheet = element("select", {id: "try-sheet", onchange: () => show(false)},
+    ...Object.entries(COLOURS).map(([label, colour]) =>
+      element("option", {value: colour, selected: label === "white"}, label)));
   const board = element("div", {class: "try-panel", hidden: true},
     element("div", {class: "try-board"}, paper, cursor), colours,
     element("div", {class: "explorer-bar"},
       element("label", {for: "try-brush"}, "Brush"), thick,
-      button("Fill all with the colour", () => change(fill)), button("Undo", undo)));
+      element("label", {for: "try-sheet"}, "Paper"), sheet,
+      button("Undo", undo), button("Clear", () => change(clear))));
   const before = [];
   let at = {x: PAPER / 2, y: PAPER / 2};
   let down = false; // the brush, when it is moved by keys
 
   const colour = () => colours.querySelector(":checked").value;
 
-  function fill() {
-    ink.fillStyle = colour();
-    ink.fillRect(0, 0, PAPER, PAPER);
+  const clear = () => ink.clearRect(0, 0, PAPER, PAPER);
+
+  function show(moving, again = true) {
+    const drawn = paper.getContext("2d", {willReadFrequently: true});
+    drawn.fillStyle = sheet.value;
+    drawn.fillRect(0, 0, PAPER, PAPER);
+    drawn.drawImage(ink.canvas, 0, 0);
+    hand(paper, {again, moving});
   }
 
   function change(act) {
     before.push(ink.getImageData(0, 0, PAPER, PAPER));
     if (before.length > 50) before.shift();
     act();
-    hand(paper, {again: true});
+    show(false);
   }
 
   function undo() {
     if (!before.length) return;
     ink.putImageData(before.pop(), 0, 0);
-    hand(paper, {again: true});
+    show(false);
   }
 
   function stroke(to) {
@@ -158,9 +168,9 @@ function pictureSources(samples, taken) {
   paper.addEventListener("pointermove", event => {
     if (!paper.hasPointerCapture(event.pointerId)) return;
     stroke(place(event));
-    hand(paper, {again: true, moving: true});
+    show(true);
   });
-  paper.addEventListener("pointerup", () => hand(paper, {again: true}));
+  paper.addEventListener("pointerup", () => show(false));
 
   const STEPS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 
@@ -185,11 +195,7 @@ function pictureSources(samples, taken) {
     if (!opened) return;
     board.hidden = false;
     drawing.setAttribute("aria-expanded", "true");
-    if (!before.length) {
-      ink.fillStyle = "white";
-      ink.fillRect(0, 0, PAPER, PAPER);
-    }
-    hand(paper);
+    show(false, false);
     paper.focus({preventScroll: true});
   }
 

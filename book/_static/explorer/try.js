@@ -78,8 +78,9 @@ function startTrying({network, samples}) {
   function take(canvas, {name, again, moving}) {
     source = canvas;
     live = moving;
-    state.picture = name;
     if (!again) Object.assign(state.crop, {size: 100, across: 50, down: 50});
+    if (!again && (name === null || name !== state.picture)) state.cover = null;
+    state.picture = name;
     cropping.hidden = Boolean(name) || canvas.classList.contains("try-paper");
     if (image) later(look);
     else look();
@@ -331,7 +332,7 @@ function startTrying({network, samples}) {
   const all = element("canvas", {class: "try-maps", role: "img"});
   const kernels = element("figure", {class: "try-figure"});
   const pixel = [["map", "Map"], ["row", "Row"], ["column", "Column"]].map(([key, label]) =>
-    element("label", {}, label, element("input", {
+    element("label", {}, element("span", {}, label), element("input", {
       type: "number", min: key === "map" ? 1 : 0, step: 1, inputmode: "numeric", "data-key": key,
       oninput: ({target}) => { if (target.value !== "") point({[key]: Number(target.value)}); },
     })));
@@ -372,7 +373,7 @@ function startTrying({network, samples}) {
     Linear: "Fully connected: each value is a weighted sum of all that comes in.",
   };
 
-  const number = value => value.toPrecision(3).replace("-", "−");
+  const number = value => (value ? value.toPrecision(3).replace("-", "−") : "0");
 
   function showLayer() {
     const layer = shown[place()];
@@ -488,12 +489,14 @@ function startTrying({network, samples}) {
   function showPixel(layer, maps, before, scale) {
     const [channels, height, width] = maps.shape;
     const flat = height * width === 1;
+    const word = flat ? "Output" : "Map";
     const [row, column] = state.at ?? [0, 0];
     const limits = {map: channels, row: height - 1, column: width - 1};
     pixel.forEach(label => {
       const input = label.querySelector("input");
       const {key} = input.dataset;
       label.hidden = flat && key !== "map";
+      if (key === "map") label.querySelector("span").textContent = word;
       input.max = limits[key];
       const now = {map: state.map, row, column}[key];
       if (Number(input.value) !== now || input.value === "") input.value = now;
@@ -509,7 +512,7 @@ function startTrying({network, samples}) {
     const at = (state.map - 1) * height * width + row * width + column;
     const where = flat ? "" : `, row ${row}, column ${column}`;
     const what = layer === shown.at(-1) ? ` (${network.classes[state.map - 1]})` : "";
-    value.textContent = `Map ${state.map}${what}${where}: ${number(maps.values[at])}.`;
+    value.textContent = `${word} ${state.map}${what}${where}: ${number(maps.values[at])}.`;
     sum.replaceChildren(...(divides ? [sumOf(layer, maps, before, row * width + column)] : []));
   }
 
