@@ -355,12 +355,17 @@ function startTrying({network, samples}) {
     return {maps: {shape: shape.length === 3 ? shape : [...shape, 1, 1], values}, before};
   }
 
-  function point({map = state.map, row = state.at?.[0], column = state.at?.[1]}) {
-    const {maps: {shape: [channels, height, width]}} = outputOf(state.layer);
+  // The pixel that is looked at: the middle one, as long as none is chosen.
+  const pixelOf = ([, height, width]) => state.at ?? [height >> 1, width >> 1];
+
+  function point({map = state.map, row, column}) {
+    const {maps: {shape}} = outputOf(state.layer);
+    const [channels, height, width] = shape;
+    const now = pixelOf(shape);
     const within = (n, low, high) => Math.max(low, Math.min(high, Math.round(n) || low));
     state.map = within(map, 1, channels);
-    state.at = height * width === 1 ? null : [within(row ?? 0, 0, height - 1),
-      within(column ?? 0, 0, width - 1)];
+    state.at = height * width === 1 ? null : [within(row ?? now[0], 0, height - 1),
+      within(column ?? now[1], 0, width - 1)];
     showLayer();
     inPage.told(written());
   }
@@ -490,7 +495,7 @@ function startTrying({network, samples}) {
     const [channels, height, width] = maps.shape;
     const flat = height * width === 1;
     const word = flat ? "Output" : "Map";
-    const [row, column] = state.at ?? [0, 0];
+    const [row, column] = pixelOf(maps.shape);
     const limits = {map: channels, row: height - 1, column: width - 1};
     pixel.forEach(label => {
       const input = label.querySelector("input");
@@ -577,7 +582,7 @@ function startTrying({network, samples}) {
       element("div", {class: "try-stage"},
         element("figure", {class: "try-figure"}, seen,
           element("figcaption", {class: "try-caption"}, `What the network sees: ${WIDTH} × ${HEIGHT} ` +
-            "pixels. Drag over it to cover a part.")),
+            "pixels. Tap it, or drag over it, to cover a part.")),
         element("div", {class: "try-answer"},
           element("table", {}, element("caption", {}, "Its five best guesses"),
             element("thead", {}, element("tr", {}, element("th", {scope: "col"}, "class"),
