@@ -94,11 +94,11 @@ def _benchmark(options: argparse.Namespace) -> None:
 
 def _features(options: argparse.Namespace) -> None:
     from alexnet_course.features import run_features, run_in_page
-    from alexnet_course.in_page import weights_path
+    from alexnet_course.in_page import SEED, weights_path
 
     out = Path(options.out)
     run_features(out, options.seeds)
-    if weights_path(out).exists():
+    if weights_path(out).exists() and SEED in (options.seeds or [SEED]):
         run_in_page(out)
 
 

@@ -501,7 +501,7 @@ def network_in_page(folder: Path = RECORDED) -> Network:
         codes = np.frombuffer(b64decode(layer["weight"]), "i1").reshape(len(read["step"]), -1)
         weights[f"{layer['name']}.weight"] = torch.from_numpy(codes * read["step"][:, None])
         weights[f"{layer['name']}.bias"] = torch.from_numpy(read["bias"].copy())
-    network = build(ARCHITECTURES[in_page.NETWORK])
+    network = build(in_page.architecture(folder))
     shapes = network.state_dict()
     load_weights(network, {name: x.view_as(shapes[name]) for name, x in weights.items()})
     return network.eval()

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-from alexnet_course.architectures import ARCHITECTURES
+from alexnet_course import layers as specs
+from alexnet_course.architectures import Architecture
 from alexnet_course.provenance import RECORDED
 
-NETWORK = "four-conv-towers"
 EXPERIMENT, ARM, SEED = "features", "everything", 0  # the run that has trained it
 FOLDER = "features-in-page"
 LARGEST = 127  # of the whole numbers that stand for weights
@@ -29,6 +29,18 @@ def weights_path(folder: Path = RECORDED) -> Path:
 def measured_path(folder: Path = RECORDED) -> Path:
     """What is recorded of the weights in 8 bits: :func:`alexnet_course.features.run_in_page`."""
     return folder / FOLDER / f"{ARM}-seed{SEED}.json"
+
+
+def architecture(folder: Path = RECORDED) -> Architecture:
+    """The network that the run has trained, as its manifest has it."""
+    manifest = weights_path(folder).with_name(f"{ARM}-seed{SEED}.json")
+    stored = json.loads(manifest.read_text(encoding="utf-8"))["config"]["architecture"]
+    made = tuple(_layer(**layer) for layer in stored["layers"])
+    return Architecture(stored["name"], tuple(stored["input_shape"]), made)
+
+
+def _layer(type: str, **settings: Any) -> specs.Layer:
+    return getattr(specs, type)(**settings)
 
 
 def stored_arrays(path: Path) -> dict[str, tuple[tuple[int, ...], list[float]]]:
@@ -74,7 +86,7 @@ def layers(folder: Path = RECORDED) -> list[dict[str, Any]]:
     """
     arrays = stored_arrays(weights_path(folder))
     made = []
-    for layer in ARCHITECTURES[NETWORK].layers:
+    for layer in architecture(folder).layers:
         known = {"type": type(layer).__name__, **asdict(layer)}
         if weight := arrays.get(f"{layer.name}.weight"):
             shape, values = weight
@@ -90,7 +102,7 @@ def network() -> dict[str, Any]:
     """All that a page needs to run it: its layers, its classes, and how pixels are scaled."""
     record = json.loads(measured_path().read_text(encoding="utf-8"))
     return {
-        "input_shape": ARCHITECTURES[NETWORK].input_shape,
+        "input_shape": architecture().input_shape,
         "layers": layers(),
         **{key: record[key] for key in ("classes", "mean", "divisor")},
     }
