@@ -207,15 +207,19 @@ function pictureSources(samples, taken) {
   async function film() {
     if (stream) return close();
     close();
+    camera.disabled = true; // while the reader is asked
     try {
-      stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: "environment"}});
+      const found = await navigator.mediaDevices.getUserMedia({video: {facingMode: "environment"}});
+      video.srcObject = found;
+      video.muted = true;
+      await video.play();
+      stream = found;
     } catch {
       said.textContent = "No camera can be used: there is none, or this page may not use it.";
       return;
+    } finally {
+      camera.disabled = false;
     }
-    video.srcObject = stream;
-    video.muted = true;
-    await video.play();
     camera.textContent = "Keep this picture";
     look(false);
   }
