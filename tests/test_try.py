@@ -508,7 +508,7 @@ def test_the_sweep_finds_where_covering_costs_most(opened, network):
     page = opened("?picture=puffin")
     page.get_by_role("button", name="Sweep it").click()
     put = page.get_by_role("button", name="Put the square there")
-    put.wait_for()
+    put.wait_for(timeout=120_000)  # 196 images, on a machine that may be busy
     left = occlusion(network, as_batch(sample("puffin"))[0], CLASSES.index("bird"), side=7, step=2)
     row, column = divmod(int(left.argmin()), 14)
     share = 100 * left.min().sigmoid().item()
