@@ -93,9 +93,13 @@ def _benchmark(options: argparse.Namespace) -> None:
 
 
 def _features(options: argparse.Namespace) -> None:
-    from alexnet_course.features import run_features
+    from alexnet_course.features import run_features, run_in_page
+    from alexnet_course.in_page import SEED, weights_path
 
-    run_features(Path(options.out), options.seeds)
+    out = Path(options.out)
+    run_features(out, options.seeds)
+    if weights_path(out).exists() and SEED in (options.seeds or [SEED]):
+        run_in_page(out)
 
 
 def _train(options: argparse.Namespace) -> None:

@@ -1,11 +1,13 @@
 """What a trained network has learned: its kernels, channels, mistakes, neighbours and probes.
 
 ``python -m alexnet_course features`` measures the networks whose weights are kept with the
-experiment ``features`` on CIFAR-10, and records the numbers beside the course's other records.
+experiment ``features`` on CIFAR-10, and records the numbers beside the course's other records; also
+what one of them is worth in 8 bits, as a page of the book runs it (:mod:`alexnet_course.in_page`).
 """
 
 import json
 import math
+from base64 import b64decode
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,17 +15,20 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
+import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from alexnet_course import in_page
 from alexnet_course.architectures import ARCHITECTURES, Architecture
 from alexnet_course.arithmetic import receptive_rows
 from alexnet_course.checkpoints import require_writable, write_atomically
+from alexnet_course.config import digest
 from alexnet_course.data import image_data
 from alexnet_course.data.images import ImageData, Labelled, Split
-from alexnet_course.data.preparation import Preparation, centre_crop
+from alexnet_course.data.preparation import PerChannel, Preparation, centre_crop
 from alexnet_course.experiments import experiment
 from alexnet_course.fields import fitting
 from alexnet_course.figures import Drawing, show_channel
@@ -33,7 +38,7 @@ from alexnet_course.provenance import RECORDED, environment, is_sealed, sealed
 from alexnet_course.results import WEIGHTS, existing, manifests, reading, record_path, trained
 from alexnet_course.training import EVALUATION_BATCH
 
-EXPERIMENT, ARM = "features", "everything"  # whose weights are looked at
+EXPERIMENT, ARM = in_page.EXPERIMENT, in_page.ARM  # whose weights are looked at
 FOLDER = "features-measured"
 ANGLES, PERIOD = range(0, 180, 15), 5  # degrees, pixels: of the stripes that channels are shown
 GREY = 128  # of 255, in the place of what lies outside an image
@@ -348,9 +353,7 @@ def run_features(folder: Path = RECORDED, seeds: Iterable[int] | None = None) ->
     neighbours and probes. What is recorded for the same weights already is left as it is.
     """
     require_writable(folder / FOLDER)
-    data = image_data("CIFAR-10")
-    if data.name != "CIFAR-10":
-        raise ValueError(f"features are measured on CIFAR-10, but the data is {data.source}")
+    data = _cifar10()
     kept = [m for m in manifests(EXPERIMENT, folder) if m["arm"] == ARM]
     for manifest in kept:
         seed = manifest["seed"]
@@ -362,18 +365,33 @@ def run_features(folder: Path = RECORDED, seeds: Iterable[int] | None = None) ->
                 print(f"{ARM}, seed {seed}: recorded already")
                 continue
         network = trained(EXPERIMENT, ARM, seed, folder)
-        record = environment("cpu", "float32") | {
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "experiment": EXPERIMENT,
-            "arm": ARM,
-            "seed": seed,
-            "weights_digest": _of_weights(seed, folder),
-            "data_digest": data.digest,
-            **measure(network, data),
-        }
-        text = json.dumps(sealed(record), indent=1, ensure_ascii=False) + "\n"
-        write_atomically(path, lambda file, text=text: file.write(text.encode()))
+        record = _recorded(path, seed, folder, data, measure(network, data))
         print(f"{ARM}, seed {seed}: {record['accuracy']} % on test images", flush=True)
+
+
+def _cifar10() -> ImageData:
+    data = image_data("CIFAR-10")
+    if data.name != "CIFAR-10":
+        raise ValueError(f"features are measured on CIFAR-10, but the data is {data.source}")
+    return data
+
+
+def _recorded(
+    path: Path, seed: int, folder: Path, data: ImageData, found: dict[str, Any]
+) -> dict[str, Any]:
+    """What was ``found`` of one seed's network, written to ``path`` with what it was found by."""
+    record = environment("cpu", "float32") | {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "experiment": EXPERIMENT,
+        "arm": ARM,
+        "seed": seed,
+        "weights_digest": _of_weights(seed, folder),
+        "data_digest": data.digest,
+        **found,
+    }
+    text = json.dumps(sealed(record), indent=1, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+    return record
 
 
 def measured_path(seed: int, folder: Path = RECORDED) -> Path:
@@ -468,6 +486,67 @@ def _probes(network: Network, data: ImageData, preparation: Preparation) -> dict
     ]
     accuracy = linear_probe(pixels[0], train.labels, pixels[1], data.held_out.labels)
     return {"pixels": round(accuracy, 2), **found}
+
+
+# The network that a page of the book runs.
+
+
+def network_in_page(folder: Path = RECORDED) -> Network:
+    """The network with the weights that the page has: those of the record, in 8 bits."""
+    weights = {}
+    for layer in in_page.layers(folder):
+        if "weight" not in layer:
+            continue
+        read = {key: np.frombuffer(b64decode(layer[key]), "<f4") for key in ("step", "bias")}
+        codes = np.frombuffer(b64decode(layer["weight"]), "i1").reshape(len(read["step"]), -1)
+        weights[f"{layer['name']}.weight"] = torch.from_numpy(codes * read["step"][:, None])
+        weights[f"{layer['name']}.bias"] = torch.from_numpy(read["bias"].copy())
+    network = build(in_page.architecture(folder))
+    shapes = network.state_dict()
+    load_weights(network, {name: x.view_as(shapes[name]) for name, x in weights.items()})
+    return network.eval()
+
+
+def run_in_page(folder: Path = RECORDED) -> None:
+    """Measure the page's network on all test images of CIFAR-10, beside the one that was kept.
+
+    Recorded in ``features-in-page``: the accuracy of both in per cent, how often they agree, and
+    what the page needs besides the weights. What is recorded for the same weights is left as it is.
+    """
+    path = in_page.measured_path(folder)
+    shipped = digest(in_page.layers(folder))
+    with suppress(FileNotFoundError):
+        if json.loads(path.read_text(encoding="utf-8"))["in_page_digest"] == shipped:
+            print("the page's network: recorded already")
+            return
+    require_writable(path.parent)
+    data = _cifar10()
+    preparation = preparation_for(data)
+    kept = trained(in_page.EXPERIMENT, in_page.ARM, in_page.SEED, folder)
+    guesses = [
+        probabilities(network, data.held_out, preparation).argmax(1)
+        for network in (kept, network_in_page(folder))
+    ]
+    kept_right, right, agree = (
+        round(100 * (one == other).double().mean().item(), 2)
+        for one, other in (
+            (guesses[0], data.held_out.labels),
+            (guesses[1], data.held_out.labels),
+            guesses,
+        )
+    )
+    mean, divisor = PerChannel().mean_and_divisor(data.train.sample_images())
+    found = {
+        "in_page_digest": shipped,
+        "accuracy_as_kept": kept_right,
+        "accuracy": right,
+        "same_answers": agree,
+        "classes": list(data.classes),
+        "mean": mean.float().tolist(),
+        "divisor": divisor.float().tolist(),
+    }
+    _recorded(path, in_page.SEED, folder, data, found)
+    print(f"the page's network: {right} % on test images, {kept_right} % as kept", flush=True)
 
 
 # ImageNet.

@@ -1,23 +1,30 @@
 """Pages that answer "what if": their scripts, and the course's own data for them, in the page."""
 
 import json
+from base64 import b64encode
+from collections.abc import Callable
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 
 from alexnet_course.explorer import networks, schema
+from alexnet_course.in_page import network
 from alexnet_course.run_explorer import ended, page_data
 
-SHARED = "explorer/page.js"
-RULES = "explorer/layers.js"
-LAYERS, RUNS = "book/explorer", "book/runs"
-SCRIPTS = {
-    LAYERS: (SHARED, RULES, "explorer/texts.js", "explorer/explorer.js"),
-    RUNS: ("plot/index.js", SHARED, "explorer/runs-arithmetic.js", "explorer/runs.js"),
-    "notebooks/03_size_arithmetic": (SHARED, RULES, "explorer/windows.js"),
+LAYERS, RUNS, TRY = "book/explorer", "book/runs", "book/try"
+SCRIPTS = {  # in static folder "explorer", but for libraries; "page" is what all share
+    LAYERS: ("page", "layers", "texts", "explorer"),
+    RUNS: ("../plot/index", "page", "runs-arithmetic", "runs"),
+    TRY: ("page", "layers", "forward", "sources", "try"),
+    "notebooks/03_size_arithmetic": ("page", "layers", "windows"),
 }
 TABLE = "<!-- how all runs ended -->"  # where page RUNS has it for those without scripts
+SAMPLES = (  # pictures that page TRY offers
+    *("cat", "drawn-cat", "puffin", "dog", "frog", "deer"),
+    *("horse", "airplane", "car", "ship", "truck", "cup"),
+)
 
 
 def add_scripts(app: Sphinx, pagename: str, _: str, context: dict[str, Any], *__: Any) -> None:
@@ -25,16 +32,31 @@ def add_scripts(app: Sphinx, pagename: str, _: str, context: dict[str, Any], *__
     where a script can't fetch data.
     """
     for number, script in enumerate(SCRIPTS.get(pagename, ())):
-        app.add_js_file(script, priority=800 + number, loading_method="defer")
+        path = f"explorer/{script}.js".replace("explorer/../", "")
+        app.add_js_file(path, priority=800 + number, loading_method="defer")
     if pagename in SCRIPTS:
         app.add_css_file("explorer/explorer.css")
-    if pagename == LAYERS:
-        data = {"schema": schema(), "networks": networks(), "first": "alexnet-2012"}
-        start(app, "startExplorer", data)
-    if pagename == RUNS:
-        data = page_data()
-        start(app, "startRuns", data, "study")
-        context["body"] = context["body"].replace(TABLE, table(ended(data)))
+    if pagename in STARTS:
+        function, arguments = STARTS[pagename](context)
+        start(app, function, *arguments)
+
+
+def layer_explorer(_: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
+    data = {"schema": schema(), "networks": networks(), "first": "alexnet-2012"}
+    return "startExplorer", (data,)
+
+
+def run_explorer(context: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
+    data = page_data()
+    context["body"] = context["body"].replace(TABLE, table(ended(data)))
+    return "startRuns", (data, "study")
+
+
+def trying(_: dict[str, Any]) -> tuple[str, tuple[Any, ...]]:
+    return "startTrying", ({"network": network(), "samples": samples()},)
+
+
+STARTS: dict[str, Callable] = {LAYERS: layer_explorer, RUNS: run_explorer, TRY: trying}
 
 
 def start(app: Sphinx, function: str, *arguments: Any) -> None:
@@ -53,6 +75,20 @@ def table(rows: list[dict[str, Any]]) -> str:
         for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def samples() -> list[dict[str, str]]:
+    """The pictures that page TRY offers, in the page: a canvas may not read those of a folder."""
+    folder = Path(__file__).parents[1] / "_static" / "explorer" / "samples"
+    texts = {name: b64encode((folder / f"{name}.png").read_bytes()).decode() for name in SAMPLES}
+    return [
+        {
+            "name": name,
+            "label": name.replace("-", " "),
+            "data": f"data:image/png;base64,{text}",
+        }
+        for name, text in texts.items()
+    ]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

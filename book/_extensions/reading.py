@@ -25,7 +25,7 @@ COLAB = "https://colab.research.google.com/"
 TIME = re.compile(r"about (?:an?|[\w-]+) (?:hours?|minutes)(?: to read)?")
 COLUMNS = re.compile(r"^.*\S {2,}\S.*\n.*\S {2,}\S", re.MULTILINE)
 SPEED = 220  # words a minute
-LOOKED_UP = ("explorer", "glossary", "references")  # nobody reads these from end to end
+LOOKED_UP = ("explorer", "glossary", "references", "try")  # nobody reads these from end to end
 PHONE = 30  # letters of code in a line
 MARKUP = re.compile(r"<[^>]+>")
 # Spaces at which no line should break, and the minus sign of a number in a table.
