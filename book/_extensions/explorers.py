@@ -9,9 +9,13 @@ from alexnet_course.explorer import networks, schema
 
 SHARED = "explorer/page.js"
 RULES = "explorer/layers.js"
+CONTROLS = "explorer/controls.js"
 SCRIPTS = {
     "book/explorer": (SHARED, RULES, "explorer/texts.js", "explorer/explorer.js"),
     "notebooks/03_size_arithmetic": (SHARED, RULES, "explorer/windows.js"),
+    "notebooks/06_lrn": (SHARED, CONTROLS, "explorer/lrn.js"),
+    "notebooks/08_dropout": (SHARED, CONTROLS, "explorer/dropout.js"),
+    "notebooks/09_augmentation": (SHARED, CONTROLS, "explorer/augment.js"),
 }
 
 
