@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+from html import unescape
+from pathlib import Path
 
 import pytest
 import torch
@@ -39,7 +42,7 @@ def in_page(browser):
     page = browser.new_page()
     page.add_script_tag(path=RULES)
     page.evaluate("schema => { window.rules = layerRules(schema); }", schema())
-    yield lambda given: page.evaluate(ASK, given)
+    yield lambda given, ask=ASK: page.evaluate(ask, given)
     page.close()
 
 
@@ -69,6 +72,22 @@ def test_random_networks_and_edits_have_the_same_rows_and_errors(in_page, seed):
     assert 400 < sum(kinds) < 1_600  # sound ones and others
     for network, ours, theirs in zip(given, expected, in_page(given), strict=True):
         assert theirs == ours, network
+
+
+@pytest.mark.parametrize(
+    "field, value, layer",
+    [("groups", 3, "block3.conv1"), ("kernel", 99, "block3.conv1"), ("stride", 1, "block3")],
+)
+def test_an_error_inside_a_layer_says_where(in_page, field, value, layer):
+    network = networks()["resnet18"]
+    block = next(each for each in network["layers"] if each["name"] == "block3")
+    block["branch"][0][field] = value
+    error, rows = in_page(
+        network, "n => { const {rows, error} = rules.attempt(n); return [error.layer, rows]; }"
+    )
+    assert error == layer
+    outside = [row["name"] for row in rows if "." not in row["name"]]
+    assert outside[-1] == "relu_block2"
 
 
 # A network in other words
@@ -106,6 +125,9 @@ def test_an_address_leads_back_to_the_network(texts, sound):
         "network=two-conv",
         "network=alexnet-2012&conv1.stride=2",
     ]
+    edited = networks()["resnet18"]
+    edited["layers"][4]["branch"][0]["stride"] = 2
+    assert texts("toAddress", [edited]) == ["network=resnet18&block1.conv1.stride=2"]
 
 
 @pytest.mark.parametrize(
@@ -115,6 +137,7 @@ def test_an_address_leads_back_to_the_network(texts, sound):
         "network=nobody",
         "network=two-conv&layers=%%%",
         "network=two-conv&fc9.kernel=3",
+        "network=resnet18&block1.conv9.kernel=3",
         "input=3",
     ],
 )
@@ -262,6 +285,139 @@ def test_code_can_be_taken_along(explorer):
     page.get_by_label("Network", exact=True).select_option("resnet18")
     page.get_by_role("button", name="Copy as nn.Sequential").click()
     assert "PyTorch has no module for" in page.get_by_role("status").inner_text()
+
+
+def names(page, inside):
+    """Of the layers in a part of a layer."""
+    return page.get_by_label(inside, exact=True).locator(".explorer-name b").all_text_contents()
+
+
+def test_layers_inside_a_layer_are_edited_by_keyboard(explorer):
+    page = explorer("#network=resnet18")
+    page.locator("summary", has_text="conv1 → norm1").first.press("Enter")
+    groups = field(page, "groups", "block1.conv1")
+    groups.fill("3")
+    block = networks()["resnet18"]["layers"][4]
+    with pytest.raises(SpecError) as error:
+        built({"name": "x", "input_shape": [64, 56, 56], "layers": [block]}).replace(
+            "block1.conv1", groups=3
+        )
+    assert page.get_by_role("alert").inner_text() == str(error.value)
+    assert page.locator(".failed b").all_inner_texts() == ["conv1"]
+    assert page.url.endswith("#network=resnet18&block1.conv1.groups=3")
+    groups.fill("2")
+    before = names(page, "branch of block1")
+    page.get_by_label("take block1.relu1 out", exact=True).press("Enter")
+    page.get_by_label("move block1.norm1 up", exact=True).press("Enter")
+    page.get_by_label("add a layer after block1.conv1", exact=True).select_option("Dropout")
+    assert before == ["conv1", "norm1", "relu1", "conv2", "norm2"]
+    after = ["norm1", "conv1", "dropout_1", "conv2", "norm2"]
+    assert names(page, "branch of block1") == after
+    start = "add a layer at the start of shortcut of block1"
+    page.get_by_label(start, exact=True).select_option("ReLU")
+    assert names(page, "shortcut of block1") == ["relu_1"]
+    again = explorer("#" + page.url.partition("#")[2])
+    assert names(again, "branch of block1") == after
+    for _ in range(5):
+        page.get_by_role("button", name="Undo").click()
+    assert parameters(page) == "11,689,512" and names(page, "branch of block1") == before
+
+
+def test_branches_are_added_and_taken_out(explorer):
+    page = explorer("#network=two-conv")
+    page.get_by_label("add a layer after relu1", exact=True).select_option("Parallel")
+    page.locator("summary").press("Enter")
+    off = page.get_by_label("take branch 2 of parallel_1 out", exact=True)
+    assert off.is_disabled()
+    page.get_by_role("button", name="add a branch to parallel_1").press("Enter")
+    start = "add a layer at the start of branch 3 of parallel_1"
+    page.get_by_label(start, exact=True).select_option("Conv")
+    page.get_by_label("padding of parallel_1.conv_1", exact=True).fill("1")
+    assert page.get_by_role("alert").is_hidden()
+    off.press("Enter")
+    assert names(page, "branch 2 of parallel_1") == ["conv_1"]
+    page.get_by_label("take parallel_1.conv_1 out", exact=True).press("Enter")
+    assert names(page, "branch 2 of parallel_1") == []
+
+
+# Without scripts, and links from elsewhere
+
+
+def test_without_scripts_a_figure_and_a_table_of_alexnet_stand_there(browser, site):
+    page = browser.new_page(java_script_enabled=False)
+    page.goto((site.folder / "book" / "explorer.html").as_uri())
+    still = page.locator("#explorer")
+    assert still.locator("svg, img").first.is_visible()
+    shown = [row.locator("td").all_inner_texts() for row in still.locator("tbody tr").all()]
+    page.close()
+    expected = [
+        [
+            row["name"],
+            "×".join(map(str, row["output_shape"])),
+            f"{row['parameters']:,}",
+            f"{row['multiply_adds']:,}",
+            str(row.get("receptive_field") or ""),
+        ]
+        for row in layer_rows(ARCHITECTURES["alexnet-2012"])
+    ]
+    assert shown == expected
+
+
+ALEXNET = ARCHITECTURES["alexnet-2012"]
+FOUR, FIVE = ARCHITECTURES["four-conv"], ARCHITECTURES["five-conv-32"]
+LARGE = ALEXNET.with_input(3, 224, 224)
+LINKS = {  # every link to the explorer that says more than a name, and the network it means
+    "network=alexnet-2012&input=3x224x224": LARGE,
+    "network=alexnet-2012&input=3x224x224&conv1.padding=2": LARGE.replace("conv1", padding=2),
+    "network=alexnet-2012&input=3x224x224&conv1.rounding=ceil": LARGE.replace(
+        "conv1", rounding="ceil"
+    ),
+    "network=alexnet-2012&conv1.stride=2": ALEXNET.replace("conv1", stride=2),
+    "network=alexnet-2012&conv1.stride=8": ALEXNET.replace("conv1", stride=8),
+    "network=alexnet-2012&fc6.out_features=2048&fc7.out_features=2048": ALEXNET.replace(
+        "fc6", out_features=2048
+    ).replace("fc7", out_features=2048),
+    "network=five-conv-32&pool1.kernel=2&pool2.kernel=2&pool5.kernel=2": FIVE.with_pooling(2, 2),
+    "network=four-conv&pool1.kernel=2&pool2.kernel=2": FOUR.replace("pool1", kernel=2).replace(
+        "pool2", kernel=2
+    ),
+}
+TOWERS = "lrn1.groups=1&conv2.groups=1&lrn2.groups=1&conv4.groups=1&conv5.groups=1"
+
+
+def linked():
+    """What the links of chapters and pages ask the layer explorer for."""
+    sources = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "book").glob("*.md")]
+    texts = (Path(source).read_text(encoding="utf-8") for source in sources)
+    return {
+        unescape(query)
+        for text in texts
+        for query in re.findall(r'explorer\.html\?([^"\\]+)', text)
+    }
+
+
+def joined_towers():
+    made = ALEXNET
+    for name in ("lrn1", "conv2", "lrn2", "conv4", "conv5"):
+        made = made.replace(name, groups=1)
+    return made
+
+
+def test_each_link_to_the_explorer_leads_to_the_network_that_it_means(texts):
+    queries = sorted(linked())
+    assert len(queries) > 15
+    meant = LINKS | {f"network=alexnet-2012&{TOWERS}": joined_towers()}
+    meant |= {f"network={name}": made for name, made in ARCHITECTURES.items()}
+    impossible = "network=resnet18&block3.conv1.stride=1"
+    assert set(queries) <= {*meant, impossible}
+    found = dict(zip(queries, texts("fromAddress", queries), strict=True))
+    block = next(x for x in found.pop(impossible)["layers"] if x["name"] == "block3")
+    assert block["branch"][0].get("stride", 1) == 1
+    for query, network in found.items():
+        made = meant[query]
+        assert plain(built(network)) == plain(made), query
+    addresses = texts("toAddress", list(found.values()))
+    assert addresses == list(found)  # as the explorer itself would say it
 
 
 WALKED = [

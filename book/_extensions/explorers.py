@@ -19,6 +19,9 @@ SCRIPTS = {  # in static folder "explorer", but for libraries; "page" is what al
     RUNS: ("../plot/index", "page", "runs-arithmetic", "runs"),
     TRY: ("page", "layers", "forward", "sources", "try"),
     "notebooks/03_size_arithmetic": ("page", "layers", "windows"),
+    "notebooks/06_lrn": ("page", "controls", "lrn"),
+    "notebooks/08_dropout": ("page", "controls", "dropout"),
+    "notebooks/09_augmentation": ("page", "controls", "augment"),
 }
 TABLE = "<!-- how all runs ended -->"  # where page RUNS has it for those without scripts
 SAMPLES = (  # pictures that page TRY offers

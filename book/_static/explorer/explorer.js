@@ -28,7 +28,7 @@ function startExplorer({schema, networks, first}) {
   const wrong = element("p", {class: "explorer-wrong", role: "alert"});
   const drawing = element("div", {class: "explorer-drawing"});
   const sums = element("dl", {class: "explorer-sums"});
-  const rows = element("ol", {class: "explorer-layers"});
+  const rows = element("ol", {class: "explorer-layers", "data-least": 1});
   const chosen = element("select", {id: "explorer-network", onchange: choose});
   for (const name of Object.keys(networks)) {
     chosen.append(element("option", {value: name}, name));
@@ -90,30 +90,54 @@ function startExplorer({schema, networks, first}) {
     change(() => structuredClone(networks[network.name] ?? networks[first]));
   }
 
-  function move(place, by) {
-    change(({layers}) => { layers.splice(place + by, 0, ...layers.splice(place, 1)); });
-    const button = rows.children[place + by]?.querySelector(by < 0 ? ".up" : ".down");
-    (button?.disabled ? button.parentNode.querySelector("button:not(:disabled)") : button)?.focus();
+  // Of each list of layers in the page: where in a network the same list is.
+  const places = new WeakMap([[rows, made => made.layers]]);
+  const layersOf = (list, made) => places.get(list)(made);
+  const placeOf = item => [...item.parentNode.children].indexOf(item);
+  const layerOf = (item, made) => layersOf(item.parentNode, made)[placeOf(item)];
+  const own = (item, what) => item.querySelector(`:scope > ${what}`); // not of a layer inside
+
+  function move(item, by) {
+    const list = item.parentNode;
+    const place = placeOf(item);
+    change(made => {
+      const layers = layersOf(list, made);
+      layers.splice(place + by, 0, ...layers.splice(place, 1));
+    });
+    const tools = own(list.children[place + by], ".explorer-tools");
+    const button = tools.querySelector(by < 0 ? ".up" : ".down");
+    (button.disabled ? tools.querySelector("button:not(:disabled)") : button)?.focus();
   }
 
-  function remove(place) {
-    change(({layers}) => { layers.splice(place, 1); });
-    rows.children[Math.min(place, rows.children.length - 1)]?.querySelector("button")?.focus();
+  function remove(item) {
+    const list = item.parentNode;
+    const place = placeOf(item);
+    change(made => { layersOf(list, made).splice(place, 1); });
+    const next = list.children[Math.min(place, list.children.length - 1)];
+    (next ? next.querySelector("button:not(:disabled)") : list.parentNode.querySelector("select"))?.focus();
   }
 
   const USUAL = {out_channels: 96, kernel: 3, stride: 2, size: 5, out_features: 1000, function: "tanh"};
 
-  function add(place, type) {
-    const names = new Set(network.layers.map(layer => layer.name));
+  const namesIn = layers => layers.flatMap(layer =>
+    [layer.name, ...namesIn(rules.partsOf(layer).flat())]);
+
+  const INSIDE = {
+    Residual: () => ({branch: [{type: "ReLU", name: "relu"}]}),
+    Parallel: () => ({branches: [[], []]}),
+  };
+
+  function add(list, place, type) {
+    const names = new Set(namesIn(network.layers));
     const word = schema.layers[type].kind;
     const free = [...Array(names.size + 1).keys()].map(i => `${word}_${i + 1}`)
       .find(name => !names.has(name));
-    const layer = {type, name: free};
+    const layer = {type, name: free, ...INSIDE[type]?.()};
     for (const {name, usual} of rules.fieldsOf(type)) {
       if (usual === undefined) layer[name] = USUAL[name];
     }
-    change(({layers}) => { layers.splice(place, 0, layer); });
-    rows.children[place]?.querySelector("input, select, button")?.focus();
+    change(made => { layersOf(list, made).splice(place, 0, layer); });
+    list.children[place]?.querySelector("input, select, button")?.focus();
   }
 
   // What is shown.
@@ -134,7 +158,8 @@ function startExplorer({schema, networks, first}) {
     redo.disabled = !undone.length;
     wrong.textContent = error ? error.message : "";
     wrong.hidden = !error;
-    showLayers(new Map(made.map(row => [row.name, row])), error?.layer);
+    const found = {rows: new Map(made.map(row => [row.name, row])), failed: error?.layer ?? ""};
+    showLayers(rows, network.layers, "", found);
     showSums(error ? null : rules.table(network).at(-1));
     drawing.replaceChildren(...(made.length ? [draw(made)] : []));
     code.hidden = true;
@@ -165,59 +190,101 @@ function startExplorer({schema, networks, first}) {
 
   // A layer's item is kept as long as the layer is, so that what is typed in keeps the focus.
 
-  function showLayers(made, failed) {
-    const before = new Map([...rows.children].map(item => [item.dataset.key, item]));
-    const items = network.layers.map((layer, place) => {
+  function showLayers(list, layers, inside, found) {
+    const before = new Map([...list.children].map(item => [item.dataset.key, item]));
+    const items = layers.map(layer => {
       const key = `${layer.type} ${layer.name}`;
-      const item = before.get(key) ?? itemOf(layer);
+      const item = before.get(key) ?? itemOf(layer, inside);
       item.dataset.key = key;
-      update(item, layer, place, made, failed);
       return item;
     });
     const focused = document.activeElement;
-    if (items.length !== rows.children.length || items.some((item, i) => item !== rows.children[i])) {
-      rows.replaceChildren(...items);
-      if (rows.contains(focused)) focused.focus();
+    if (items.length !== list.children.length || items.some((item, i) => item !== list.children[i])) {
+      list.replaceChildren(...items);
+      if (list.contains(focused)) focused.focus();
     }
+    items.forEach((item, place) => update(item, layers, place, inside, found));
   }
 
-  const placeOf = item => [...rows.children].indexOf(item);
-
-  function itemOf(layer) {
+  function itemOf(layer, inside) {
+    const name = inside + layer.name;
     const item = element("li");
-    const fields = rules.fieldsOf(layer.type).map(field => control(item, layer, field));
-    const kinds = element("select", {
-      "aria-label": `add a layer after ${layer.name}`,
-      onchange: event => { add(placeOf(item) + 1, event.target.value); event.target.value = ""; },
-    }, element("option", {value: ""}, "+"), ...Object.entries(schema.layers)
-      .filter(([type]) => !["Residual", "Parallel"].includes(type))
-      .map(([type]) => element("option", {value: type}, type)));
+    const fields = rules.fieldsOf(layer.type).map(field => control(item, name, field));
     item.append(
       element("div", {class: "explorer-name"}, element("b", {}, layer.name),
         element("span", {}, layer.type)),
-      element("div", {class: "explorer-fields"}, ...fields, ...inside(layer)),
+      element("div", {class: "explorer-fields"}, ...fields),
       element("dl", {class: "explorer-made"}),
       element("div", {class: "explorer-tools"},
-        button("↑", () => move(placeOf(item), -1), {class: "up", "aria-label": `move ${layer.name} up`}),
-        button("↓", () => move(placeOf(item), 1), {class: "down", "aria-label": `move ${layer.name} down`}),
-        kinds,
-        button("✕", () => remove(placeOf(item)), {class: "off", "aria-label": `take ${layer.name} out`})));
+        button("↑", () => move(item, -1), {class: "up", "aria-label": `move ${name} up`}),
+        button("↓", () => move(item, 1), {class: "down", "aria-label": `move ${name} down`}),
+        adder(`add a layer after ${name}`, type => add(item.parentNode, placeOf(item) + 1, type)),
+        button("✕", () => remove(item), {class: "off", "aria-label": `take ${name} out`})));
+    if (rules.partsOf(layer).length) item.append(partsOf(item, layer, name));
     return item;
   }
 
-  function inside(layer) {
-    const parts = layer.branches ?? (layer.branch ? [layer.branch, layer.shortcut ?? []] : []);
-    if (!parts.length) return [];
-    const list = parts.map(part => element("li", {},
-      part.map(each => each.name).join(" → ") || "what comes in, as it is"));
-    return [element("ul", {class: "explorer-parts"}, ...list)];
+  const adder = (label, put) => element("select", {
+    "aria-label": label,
+    onchange: ({target}) => {
+      const type = target.value;
+      target.value = "";
+      put(type);
+    },
+  }, element("option", {value: ""}, "+"),
+  ...Object.keys(schema.layers).map(type => element("option", {value: type}, type)));
+
+  // What is inside a composite: a list of layers for each part.
+
+  function partsOf(item, layer, name) {
+    const more = layer.type === "Parallel" ? [button("Add a branch", () => {
+      change(made => { layerOf(item, made).branches.push([]); });
+    }, {"aria-label": `add a branch to ${name}`})] : [];
+    return element("details", {class: "explorer-inside"},
+      element("summary"), element("div", {class: "explorer-parts"}), ...more);
   }
 
-  function control(item, layer, {name, words: allowed, choices, usual}) {
+  function partOf(item, layer, name, i) {
+    const title = layer.branches ? `branch ${i + 1}` : ["branch", "shortcut"][i];
+    const list = element("ol", {class: "explorer-layers", "data-least": layer.branch && !i ? 1 : 0});
+    places.set(list, made => partIn(layerOf(item, made), i));
+    const off = layer.branches ? [button("✕", () => {
+      change(made => { layerOf(item, made).branches.splice(i, 1); });
+      own(item, "details").querySelector("summary").focus();
+    }, {class: "off", "aria-label": `take ${title} of ${name} out`})] : [];
+    return element("div", {role: "group", "aria-label": `${title} of ${name}`},
+      element("div", {class: "explorer-part explorer-tools"}, element("b", {}, title),
+        adder(`add a layer at the start of ${title} of ${name}`, type => add(list, 0, type)), ...off),
+      list);
+  }
+
+  function partIn(layer, i) {
+    if (layer.branches) return layer.branches[i];
+    return i ? layer.shortcut ??= [] : layer.branch;
+  }
+
+  const summed = part => part.map(each => each.name).join(" → ") || "what comes in, as it is";
+
+  function showParts(item, layer, name, found) {
+    const parts = rules.partsOf(layer);
+    const details = own(item, "details");
+    const home = own(details, ".explorer-parts");
+    own(details, "summary").textContent = `Inside: ${parts.map(summed).join(" | ")}`;
+    if (found.failed.startsWith(`${name}.`)) details.open = true;
+    while (home.children.length > parts.length) home.lastChild.remove();
+    parts.forEach((layers, i) => {
+      if (!home.children[i]) home.append(partOf(item, layer, name, i));
+      showLayers(own(home.children[i], "ol"), layers, `${name}.`, found);
+      const off = own(home.children[i], ".explorer-part").querySelector(".off");
+      if (off) off.disabled = parts.length <= 2;
+    });
+  }
+
+  function control(item, of, {name, words: allowed, choices, usual}) {
     const label = element("label", {title: `${words(name)}: ${allowed}`}, words(name));
-    const set = read => event => change(({layers}) => {
-      layers[placeOf(item)][name] = read(event.target);
-    }, `${layer.name}.${name}`);
+    const set = read => event => change(made => {
+      layerOf(item, made)[name] = read(event.target);
+    }, `${of}.${name}`);
     let input;
     if (choices) {
       input = element("select", {onchange: set(({value}) => value)},
@@ -232,31 +299,36 @@ function startExplorer({schema, networks, first}) {
       });
     }
     input.dataset.field = name;
-    input.setAttribute("aria-label", `${words(name)} of ${layer.name}`);
+    input.setAttribute("aria-label", `${words(name)} of ${of}`);
     label.append(input);
     return label;
   }
 
-  function update(item, layer, place, made, failed) {
-    for (const input of item.querySelectorAll("[data-field]")) {
-      const field = rules.fieldsOf(layer.type).find(({name}) => name === input.dataset.field);
+  function update(item, layers, place, inside, found) {
+    const layer = layers[place];
+    const name = inside + layer.name;
+    for (const input of own(item, ".explorer-fields").querySelectorAll("[data-field]")) {
+      const field = rules.fieldsOf(layer.type).find(each => each.name === input.dataset.field);
       const value = layer[field.name] === undefined ? field.usual : layer[field.name];
       if (input.type === "checkbox") input.checked = value;
       else put(input, value);
     }
-    const row = made.get(layer.name);
-    item.classList.toggle("failed", layer.name === failed);
+    const row = found.rows.get(name);
+    item.classList.toggle("failed", name === found.failed);
     const shown = row ? [
       ["makes", row.output_shape.join("×")],
       ["parameters", written(row.parameters)],
       ["multiply-adds", written(row.multiply_adds)],
       ["sees", row.receptive_field ? `${row.receptive_field} pixels` : "–"],
     ] : [["makes", "–"]];
-    item.querySelector(".explorer-made").replaceChildren(...shown.map(([name, value]) =>
-      element("div", {}, element("dt", {}, name), element("dd", {}, value))));
-    item.querySelector(".up").disabled = place === 0;
-    item.querySelector(".down").disabled = place === network.layers.length - 1;
-    item.querySelector(".off").disabled = network.layers.length === 1;
+    own(item, ".explorer-made").replaceChildren(...shown.map(([title, value]) =>
+      element("div", {}, element("dt", {}, title), element("dd", {}, value))));
+    const tools = own(item, ".explorer-tools");
+    tools.querySelector(".up").disabled = place === 0;
+    tools.querySelector(".down").disabled = place === layers.length - 1;
+    const least = Number(item.parentNode.dataset.least);
+    tools.querySelector(".off").disabled = layers.length <= least;
+    if (own(item, "details")) showParts(item, layer, name, found);
   }
 
   // Blocks as high as the maps (by the root, so that small ones are seen), as wide as many.

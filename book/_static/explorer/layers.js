@@ -10,7 +10,7 @@ function layerRules(schema) {
   class SpecError extends Error {
     constructor(message, layer = null) {
       super(message);
-      this.layer = layer; // the name of the one that can't be; of a composite, where it is inside
+      this.layer = layer; // the name of the one that can't be, dotted where it is inside another
     }
   }
 
@@ -61,7 +61,7 @@ function layerRules(schema) {
   function settle(given) {
     const known = schema.layers[given.type];
     const {name} = given;
-    const parts = partsOf(given).map(part => part.map(settle));
+    const parts = partsOf(given).map(part => part.map(each => within(name, () => settle(each))));
     if (typeof name !== "string" || !/^[\p{L}_][\p{L}\p{N}_]*$/u.test(name)) {
       throw new SpecError(`layer name ${shown(name)}: a name is a word of letters, digits and _, ` +
         "such as 'conv1'");
@@ -89,6 +89,15 @@ function layerRules(schema) {
     Residual: () => [given.branch, given.shortcut ?? []],
     Parallel: () => given.branches,
   }[given.type] ?? (() => []))();
+
+  function within(name, act) {
+    try {
+      return act();
+    } catch (error) {
+      if (error instanceof SpecError && error.layer) error.layer = `${name}.${error.layer}`;
+      throw error;
+    }
+  }
 
   function repeated(layers) {
     const names = layers.map(({name}) => name);
@@ -294,7 +303,7 @@ function layerRules(schema) {
       } catch (error) {
         if (!(error instanceof SpecError) || !inside) throw error;
         const message = `inside ${repr(inside.slice(0, -1))}: ${error.message}`;
-        throw new SpecError(message, inside.split(".")[0]);
+        throw new SpecError(message, inside + error.layer);
       }
       const counts = parameterCounts(layer, signal.shape, shape);
       const learned = signal.learned || counts.some(Boolean);
@@ -369,7 +378,8 @@ function layerRules(schema) {
       for (const step of trace(architecture)) rows.push(rowOf(step));
     } catch (error) {
       if (!(error instanceof SpecError)) throw error;
-      const place = architecture.layers.findIndex(({name}) => name === error.layer);
+      const outer = error.layer?.split(".")[0];
+      const place = architecture.layers.findIndex(({name}) => name === outer);
       const before = architecture.layers.slice(0, Math.max(0, place));
       if (!rows.length && place > 0) rows.push(...attempt({...architecture, layers: before}).rows);
       return {rows, error};
@@ -377,5 +387,5 @@ function layerRules(schema) {
     return {rows, error: null};
   }
 
-  return {trace, table, attempt, settle, fieldsOf, repr, windowPositions, SpecError};
+  return {trace, table, attempt, settle, fieldsOf, partsOf, repr, windowPositions, SpecError};
 }

@@ -45,19 +45,41 @@ function layerTexts(schema, networks, rules) {
     return parts.toString();
   }
 
-  function differences(before, after) {
+  function differences(before, after, inside = "") {
     const names = layers => layers.map(({type, name}) => `${type} ${name}`);
     if (!same(names(before), names(after))) return null;
     const found = [];
     for (const [i, layer] of after.entries()) {
       const old = before[i];
-      if (["branch", "shortcut", "branches"].some(part => !same(layer[part], old[part]))) return null;
+      const path = `${inside}${layer.name}.`;
       for (const {name, usual} of rules.fieldsOf(layer.type)) {
         const value = layer[name] ?? usual;
-        if (value !== (old[name] ?? usual)) found.push([`${layer.name}.${name}`, JSON.stringify(value)]);
+        if (value !== (old[name] ?? usual)) found.push([path + name, String(value)]);
+      }
+      const [parts, were] = [layer, old].map(rules.partsOf);
+      if (parts.length !== were.length) return null;
+      for (const [j, part] of parts.entries()) {
+        const changes = differences(were[j], part, path);
+        if (!changes) return null;
+        found.push(...changes);
       }
     }
     return found;
+  }
+
+  // A field's value: a number, true or false, or a word.
+  function said(value) {
+    try {
+      return JSON.parse(value);
+    } catch {
+      return value;
+    }
+  }
+
+  // The layer of a dotted name.
+  function named(layers, [name, ...rest]) {
+    const layer = layers.find(each => each.name === name);
+    return rest.length ? named(rules.partsOf(layer).flat(), rest) : layer;
   }
 
   function packed(layers) {
@@ -82,9 +104,9 @@ function layerTexts(schema, networks, rules) {
       const shape = parts.get("input")?.split("x").map(Number) ?? base.input_shape;
       const network = structuredClone(plain({name, input_shape: shape, layers}));
       for (const [key, value] of parts) {
-        const [of, field] = key.split(".");
-        if (!field) continue;
-        network.layers.find(layer => layer.name === of)[field] = JSON.parse(value);
+        const path = key.split(".");
+        const field = path.pop();
+        if (path.length) named(network.layers, path)[field] = said(value);
       }
       return shape.length === 3 && network.layers.length ? network : null;
     } catch {
