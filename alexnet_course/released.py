@@ -301,8 +301,7 @@ class _Reader:
 
     def _reads_own(self, group: list[Section]) -> bool:
         """Whether each section reads its own column; otherwise each reads all of them."""
-        read = [{*s.inputs} for s in group]
-        if all(names == {*self.column} for names in read):
+        if all(sorted(s.inputs) == sorted(self.column) for s in group):
             return False
         if [[name] for name in self.column] == [s.inputs for s in group]:
             return True

@@ -146,6 +146,7 @@ def test_columns_put_together_by_concat_are_one():
         ("conv1a", "gpu=0", "randSparse=1", "randSparse=1 is not supported; randSparse=0 is"),
         ("conv1a", "gpu=0", "weightSource=conv0", "the field weightSource=conv0 is not supported"),
         ("fc4a", "inputs=conv3a,conv3b", "inputs=conv3a", "supported are sections that read one"),
+        ("out", "inputs=hs4a,hs4b", "inputs=hs4a,hs4b,hs4a", "reads hs4a, hs4b, hs4a; supported"),
         ("labels", "dataIdx=1", "dataIdx", "this text is not a layer or params file"),
     ],
 )
