@@ -24,8 +24,16 @@ def _list(_: argparse.Namespace) -> None:
 def _table(options: argparse.Namespace) -> None:
     from alexnet_course.architectures import architecture
     from alexnet_course.arithmetic import format_table
+    from alexnet_course.released import read_layers
 
-    print(format_table(architecture(options.name), options.format))
+    colour = options.size and (3, options.size, options.size)
+    if options.name.endswith(".cfg"):
+        chosen = read_layers(Path(options.name), colour, options.params and Path(options.params))
+    elif options.size or options.params:
+        raise ValueError("--size and --params go with FILE.cfg, a layer file of the 2012 code")
+    else:
+        chosen = architecture(options.name)
+    print(format_table(chosen, options.format))
 
 
 def _data(options: argparse.Namespace) -> None:
@@ -162,7 +170,17 @@ def parser() -> argparse.ArgumentParser:
     listing.set_defaults(run=_list)
 
     table = commands.add_parser("table", help="one network, layer by layer")
-    table.add_argument("name", metavar="NAME", help="as printed by 'list'")
+    table.add_argument(
+        "name",
+        metavar="NAME",
+        help="as printed by 'list', or FILE.cfg, a layer file of the 2012 code",
+    )
+    table.add_argument(
+        "--size", type=int, metavar="N", help="pixels a side of FILE.cfg's images (224 or 32)"
+    )
+    table.add_argument(
+        "--params", metavar="FILE", help="FILE.cfg's params file (layer-params-….cfg beside it)"
+    )
     table.add_argument("--format", choices=("text", "markdown", "csv", "json"), default="text")
     table.set_defaults(run=_table)
 

@@ -238,6 +238,8 @@ def _code_2012() -> Architecture:
     of_2012 = ALEXNET_2012.replace("conv1", rounding="ceil")
     for name in ("lrn1", "lrn2"):
         of_2012 = of_2012.replace(name, alpha=0.0001 / 5)
+    for name in ("dropout6", "dropout7"):
+        of_2012 = of_2012.replace(name, scaled="test")
     made = {layer.name: layer for layer in of_2012.layers}
     made["norm2"] = LRN("norm2", size=5, alpha=0.001 / 25, k=1.0, across="space")
     order = (
@@ -252,7 +254,7 @@ def _code_2012() -> Architecture:
         note=(
             "224×224, conv1 rounds up. Norm before pooling and ReLU in block 1, a second norm "
             "within each map in block 2, ReLU after pool5. The code divides its LRN scale by the "
-            "window. norm2's k is not known to us; 1 is the code's default."
+            "window. norm2's k stands in no file; 1 is the code's default. Dropout scales at test."
         ),
     )
 
