@@ -1,14 +1,16 @@
 """Sound programs in three styles, and a plant for each kind of fault: one way for each style.
 
-``python tests/faults.py`` plants all of them with three seeds, and writes what is found beside the
-recorded runs. None of the numbers in here is known to the detectors.
+``make faults`` plants all of them with three seeds, and writes what is found beside the recorded
+runs.
 """
 
-import os
+import argparse
 import random
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import combinations, cycle
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,9 +20,12 @@ from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 from torch.utils.data.distributed import DistributedSampler
 
 from alexnet_course.architectures import Architecture
+from alexnet_course.benchmark import store
 from alexnet_course.diagnosis import KINDS, Diagnosis, Program, examine
+from alexnet_course.diagnosis.table import summary, table_path
 from alexnet_course.layers import Conv, Dropout, Flatten, Linear, Pool, ReLU
 from alexnet_course.network import build
+from alexnet_course.provenance import RECORDED, environment
 
 CLASSES, SIDE, TRAIN, TEST, BATCH = 6, 16, 480, 150, 32
 
@@ -181,7 +186,7 @@ def loop(slips: set[str]) -> Callable[..., None]:
 
     def train(model, loader, test_loader, criterion, optimizer, epochs, scheduler=None, ckpt=None):
         began = 0
-        if ckpt is not None and os.path.exists(ckpt):
+        if ckpt is not None and Path(ckpt).exists():
             saved = torch.load(ckpt, weights_only=False)
             began = saved["epoch"] + (0 if "epoch twice" in slips else 1)
             model.load_state_dict(saved["model"])
@@ -577,14 +582,11 @@ def augmented(s):
     s.test = DataLoader(Pictures(s.tx, s.ty, RandomFlip()), 64)
 
 
-def uneven(s):
-    sampler = DistributedSampler(TensorDataset(s.x, s.y), num_replicas=2, rank=0, seed=s.seed)
+class Uneven(DistributedSampler):
+    """The first of two processes reads 300 images, the other 380."""
 
-    class Uneven(DistributedSampler):
-        def __iter__(self):
-            return iter(range(self.rank * 100, 300 if self.rank == 0 else TRAIN))
-
-    return Uneven if sampler else None
+    def __iter__(self):
+        return iter(range(300) if self.rank == 0 else range(100, TRAIN))
 
 
 def parallel(s):
@@ -593,7 +595,7 @@ def parallel(s):
     if way(s) == 0:
         s.slips.add("no set_epoch")
     elif way(s) == 1:
-        kind = uneven(s)
+        kind = Uneven
     else:
         s.loss = nn.CrossEntropyLoss(reduction="sum")
         s.rate = 0.002
@@ -642,7 +644,83 @@ def planted(style: str, seed: int, *names: str) -> Diagnosis:
     s = setup(style, seed)
     for name in names:
         PLANTS[name](s)
-    return examine(s.program())
+    return examine(s.program(), seconds=600)  # no clock decides
 
 
-_ = (random, sys, replace)
+# The table
+
+
+def rows(seeds: range, kinds: list[str], pairs: int) -> list[dict[str, Any]]:
+    """What was planted, and what was found: sound programs, single faults, then pairs."""
+    singles = [()] + [(kind,) for kind in kinds]
+    plans = [(style, seed, names) for names in singles for style in NETWORKS for seed in seeds]
+    some = random.Random(0).sample([*combinations(PLANTS, 2)], 10 * pairs)
+    fitting = [pair for pair in some if together(*pair)][:pairs]
+    plans += [(style, 0, names) for style, names in zip(cycle(NETWORKS), fitting)]
+    found = []
+    for style, seed, names in plans:
+        diagnosis = planted(style, seed, *names)
+        row = {"network": style, "seed": seed, "planted": list(names), "found": diagnosis.names}
+        found.append(row | {"seconds": round(diagnosis.seconds, 1)})
+        print(*found[-1].values(), flush=True)
+    return found
+
+
+REPLACES = {  # what each plant puts something of its own in the place of
+    "softmax-before-loss": "end",
+    "activation-at-the-end": "end",
+    "no-non-linearity": "network",
+    "layers-left-out": "network",
+    "dropout": "network",
+    "size-slip": "network",
+    "nothing-moves": "optimiser",
+    "rate-too-high": "optimiser",
+    "rate-too-low": "optimiser",
+    "weight-decay": "optimiser",
+    "test-in-training-mode": "evaluate",
+    "accuracy-wrong": "evaluate",
+    "sorted-or-unbalanced": "loader",
+    "augmentation": "loader",
+    "overlap": "loader",
+    "data-parallel": "loader",
+    "labels-off": "labels",
+    "labels-shuffled": "labels",
+    "inputs": "images",
+    "test-prepared-otherwise": "images",
+    "first-weights-small": "weights",
+    "first-weights-large": "weights",
+    "first-weights-equal": "weights",
+    "dead-relus": "weights",
+}
+
+
+def together(one: str, other: str) -> bool:
+    """Whether two plants leave each other alone: the second would not take the first away."""
+    places = {REPLACES.get(one, one), REPLACES.get(other, other)}
+    clashes = (
+        {"network", "weights"},
+        {"network", "end"},
+        {"weights", "end"},
+        {"network", "optimiser"},
+    )
+    return len(places) == 2 and places not in clashes and not {"loader", "images"} <= places
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description="Plant all faults and record what is found.")
+    options.add_argument("--seeds", type=int, default=3, help="(3)")
+    options.add_argument("--pairs", type=int, default=20, help="of faults (20)")
+    options.add_argument("--out", type=Path, default=RECORDED)
+    chosen = options.parse_args()
+    torch.set_num_threads(1)
+    found = rows(range(chosen.seeds), list(PLANTS), chosen.pairs)
+    record = environment("cpu", "float32") | {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rows": found,
+    }
+    store(table_path(chosen.out), record)
+    print(summary(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """A detector for each kind of fault: the evidence for it with its numbers, or ``None``.
 
-Each looks at a :class:`~alexnet_course.diagnosis.seen.Seen`. Thresholds stand beside what they were
-set by; none was chosen on the planted faults of the tests alone.
+Each looks at a :class:`~alexnet_course.diagnosis.seen.Seen`. Thresholds lie between what sound
+networks and recipes of the course show and what breaks them.
 """
 
 import copy
@@ -14,10 +14,9 @@ from statistics import median
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_course.diagnosis.program import NotSeen, every, wants
+from alexnet_course.diagnosis.program import NotSeen, wants
 from alexnet_course.diagnosis.seen import LINEAR, WEIGHING, Seen, pair
 from alexnet_course.diagnosis.watching import Watcher
 
@@ -279,7 +278,8 @@ def tests_prepared_otherwise(seen: Seen) -> str | None:
     if train.ndim != 4 or test.ndim != 4:
         raise NotSeen("images are not of four dimensions")
     if train.shape[1:] != test.shape[1:]:
-        return f"training images are of {tuple(train.shape[1:])}, test images of {tuple(test.shape[1:])}"
+        shapes = [tuple(x.shape[1:]) for x in (train, test)]
+        return f"training images are of {shapes[0]}, test images of {shapes[1]}"
     dims = (0, 2, 3)
     means, deviations = (train.mean(dims), test.mean(dims)), (train.std(dims), test.std(dims))
     size = deviations[0].clamp_min(1e-9)
@@ -441,7 +441,10 @@ def rate_too_high(seen: Seen) -> str | None:
     first, last = losses[0], sum(losses[-5:]) / 5
     peak = max(losses)
     if last > first + max(0.3, 0.15 * first) or peak > 5 * first + 5:
-        return f"the loss rises from {first:.3g} to {last:.3g} within {len(losses)} steps, {_rate(seen)}"
+        return (
+            f"the loss goes from {first:.3g} to {last:.3g} within {len(losses)} steps, with a peak "
+            f"of {peak:.3g}, {_rate(seen)}"
+        )
     return None
 
 
@@ -519,10 +522,12 @@ def _closed_form(seen: Seen) -> str | None:
                         "like all else; AdamW takes it from the weights themselves"
                     )
                 continue
-            if decay and abs((1 - kept) - rate * decay) > 0.2 * rate * decay + 1e-6:
-                return f"{said}; a rate of {rate:g} and a decay of {decay:g} give {1 - rate * decay:.6g}"
+            due = rate * decay * (1 + group["momentum"] if group.get("nesterov") else 1)
+            if decay and abs((1 - kept) - due) > 0.2 * due + 1e-6:
+                return f"{said}; a rate of {rate:g} and a decay of {decay:g} give {1 - due:.6g}"
             if kept < 0.995 and decay > 0.02:
-                return f"{said}: they halve every {math.log(0.5) / math.log(max(kept, 1e-9)):.0f} steps"
+                steps = math.log(0.5) / math.log(max(kept, 1e-9))
+                return f"{said}: they halve every {steps:.0f} steps"
     return None
 
 
@@ -611,8 +616,7 @@ def accuracy_wrong(seen: Seen) -> str | None:
 
 def _to_the_end_of_training(seen: Seen) -> None:
     try:
-        seen.watch
-        if hasattr(seen, "weights_after"):
+        if seen.watch is not None and hasattr(seen, "weights_after"):
             seen.network.load_state_dict(seen.weights_after)
     except NotSeen:
         seen.restore()
@@ -755,8 +759,8 @@ def resuming_wrong(seen: Seen) -> str | None:
     expected = steps - len(first[1])
     if resumed != expected:
         return (
-            f"an unbroken run of 2 epochs takes {steps} steps; stopped after the first and resumed, "
-            f"it takes {len(first[1])} and {resumed} more, not {expected}"
+            f"an unbroken run of 2 epochs takes {steps} steps; stopped after the first and "
+            f"resumed, it takes {len(first[1])} and {resumed} more, not {expected}"
         )
     apart = _apart(whole[0], second[0])
     if apart > 1e-4:

@@ -205,7 +205,7 @@ KINDS: dict[str, Kind] = {
             21,
             "rate-too-low",
             "The learning rate is too low, or its schedule ends too early.",
-            "Multiply it by 10 until the loss falls; call a schedule made for epochs once an epoch.",
+            "Multiply it by 10 until the loss falls; step a schedule of epochs once an epoch.",
             11,
             d.rate_too_low,
             hidden_by=("nothing-moves", "dead-relus", *_BROKEN_SIGNAL),

@@ -43,7 +43,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
 }
 GIVEN = ("loader", "test", "loss", "optimiser", "scheduler", "train", "evaluate")
-IMAGES = 1_000  # of the course's own sets, so that an epoch is a few steps
+IMAGES = 600  # of the course's own sets, so that an epoch is a few steps
 
 
 class NotSeen(Exception):
@@ -140,7 +140,7 @@ class Batches:
 
 
 def of_recipe(network: nn.Module, data: ImageData, recipe: Recipe) -> Program:
-    """The program that :func:`~alexnet_course.training.fit` is, on at most 1,000 images."""
+    """The program that :func:`~alexnet_course.training.fit` is, on at most 600 images."""
     train, held_out = (_some(split) for split in (data.train, data.held_out))
     learned = train.sample_images()
     loader, test = (

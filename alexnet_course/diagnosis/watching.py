@@ -20,9 +20,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader
 
-from alexnet_course.diagnosis.program import NotSeen
-
-STEPS, BATCHES = 40, 8  # that are watched: in all, and of an epoch
+STEPS, BATCHES = 30, 8  # that are watched: in all, and of an epoch
 
 
 class Enough(BaseException):
@@ -34,8 +32,9 @@ class Step:
     """One call of ``backward``.
 
     ``loss`` is what it was called on, ``plain`` the mean cross-entropy of the same outputs where
-    that is known; ``training`` the network's mode; ``left`` the norm of the gradients that lay there
-    before, of parameters that have moved; ``moved`` by how much of its norm each parameter has moved since the step before.
+    that is known; ``training`` the network's mode; ``left`` the norm of the gradients that
+    lay there before, of parameters that have moved; ``moved`` by how much of its norm each
+    parameter has moved since the step before.
     """
 
     loss: float
@@ -74,7 +73,6 @@ class Watcher(TorchFunctionMode):
     epochs: Counter = field(default_factory=Counter)
     called: list[str] = field(default_factory=list)  # of the calls of set_epoch
     error: Exception | None = None
-    stopped: bool = False
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -107,7 +105,6 @@ class Watcher(TorchFunctionMode):
         DataLoader.__iter__ = self._iterate  # type: ignore[method-assign]
         if isinstance(error, Exception):
             self.error = error
-        self.stopped = isinstance(error, Enough)
         return isinstance(error, (Exception, Enough, SystemExit))
 
     def raise_unless_enough(self, path: Path) -> None:
@@ -210,6 +207,3 @@ class Watcher(TorchFunctionMode):
 def _cross_entropy(scores: Tensor, target: Tensor) -> float | None:
     inside = (target >= 0) & (target < scores.shape[1])
     return F.cross_entropy(scores.float(), target).item() if bool(inside.all()) else None
-
-
-__all__ = ["Enough", "NotSeen", "Pass", "Step", "Watcher"]
