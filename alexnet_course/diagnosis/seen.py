@@ -380,8 +380,8 @@ class Seen:
         if len(images) < 200 or images.ndim != 4:
             raise NotSeen("fewer than 200 images were seen")
         small = F.adaptive_avg_pool2d(images, 8).flatten(1)
-        small = small - small.mean(1, keepdim=True)
-        distances = torch.cdist(small, small)
+        centred = small - small.mean(1, keepdim=True)
+        distances = torch.cdist(centred, centred)
         copies = distances < 0.01 * distances.mean()
         distances.masked_fill_(copies, math.inf).fill_diagonal_(math.inf)
         nearest = float((labels[distances.argmin(1)] == labels).float().mean())
@@ -419,12 +419,17 @@ def pair(batch: Any) -> tuple[Tensor, Tensor]:
 def _gather(loader: Iterable[Any]) -> list[tuple[Tensor, Tensor]]:
     found: list[tuple[Tensor, Tensor]] = []
     end = time.monotonic() + 3
-    with Watcher(None, batches=SAMPLE):
+    watcher = Watcher(None, batches=SAMPLE)
+    with watcher:
         iterator: Iterator[Any] = iter(loader)
         for batch in iterator:
             found.append(pair(batch))
             if sum(len(y) for _, y in found) >= SAMPLE or time.monotonic() > end:
                 break
+    if isinstance(watcher.error, NotSeen):
+        raise watcher.error
+    if watcher.error is not None and not found:
+        raise NotSeen(f"the loader stops with {type(watcher.error).__name__}: {watcher.error}")
     if not found:
         raise NotSeen("the loader gives no batch")
     return found
