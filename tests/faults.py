@@ -1,12 +1,13 @@
 """Sound programs in three styles, and a plant for each kind of fault: one way for each style.
 
 ``make faults`` plants all of them with three seeds, and writes what is found beside the recorded
-runs.
+runs. Stopped, it goes on where it was.
 """
 
 import argparse
+import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import combinations, cycle
@@ -650,20 +651,22 @@ def planted(style: str, seed: int, *names: str) -> Diagnosis:
 # The table
 
 
-def rows(seeds: range, kinds: list[str], pairs: int) -> list[dict[str, Any]]:
-    """What was planted, and what was found: sound programs, single faults, then pairs."""
-    singles = [()] + [(kind,) for kind in kinds]
-    plans = [(style, seed, names) for names in singles for style in NETWORKS for seed in seeds]
+def plans(seeds: range, pairs: int) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """Network, seed and faults of each program: sound ones, single faults, then pairs."""
+    for seed in seeds:
+        for names in [(), *((kind,) for kind in PLANTS)]:
+            for style in NETWORKS:
+                yield style, seed, names
     some = random.Random(0).sample([*combinations(PLANTS, 2)], 10 * pairs)
     fitting = [pair for pair in some if together(*pair)][:pairs]
-    plans += [(style, 0, names) for style, names in zip(cycle(NETWORKS), fitting)]
-    found = []
-    for style, seed, names in plans:
-        diagnosis = planted(style, seed, *names)
-        row = {"network": style, "seed": seed, "planted": list(names), "found": diagnosis.names}
-        found.append(row | {"seconds": round(diagnosis.seconds, 1)})
-        print(*found[-1].values(), flush=True)
-    return found
+    for style, names in zip(cycle(NETWORKS), fitting):
+        yield style, 0, names
+
+
+def row(style: str, seed: int, names: tuple[str, ...]) -> dict[str, Any]:
+    found = planted(style, seed, *names)
+    made = {"network": style, "seed": seed, "planted": list(names), "found": found.names}
+    return made | {"seconds": round(found.seconds, 1)}
 
 
 REPLACES = {  # what each plant puts something of its own in the place of
@@ -713,12 +716,25 @@ def main() -> None:
     options.add_argument("--out", type=Path, default=RECORDED)
     chosen = options.parse_args()
     torch.set_num_threads(1)
-    found = rows(range(chosen.seeds), list(PLANTS), chosen.pairs)
+    path = table_path(chosen.out)
+    unfinished = path.with_name("unfinished.jsonl")
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    lines = unfinished.read_text().splitlines() if unfinished.exists() else []
+    done = {(x["network"], x["seed"], tuple(x["planted"])): x for x in map(json.loads, lines)}
+    found = []
+    for plan in plans(range(chosen.seeds), chosen.pairs):
+        if plan not in done:
+            done[plan] = row(*plan)
+            with unfinished.open("a") as file:
+                file.write(f"{json.dumps(done[plan])}\n")
+            print(*done[plan].values(), flush=True)
+        found.append(done[plan])
     record = environment("cpu", "float32") | {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "rows": found,
     }
-    store(table_path(chosen.out), record)
+    store(path, record)
+    unfinished.unlink()
     print(summary(found))
 
 
