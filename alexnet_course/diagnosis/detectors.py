@@ -644,7 +644,7 @@ def _recount(seen: Seen) -> tuple[int, list[float], list[int]]:
     with Watcher(None, batches=20, most=0, seconds=20):
         for batch in seen._test:
             images, labels = pair(batch)
-            good = int((seen.run(images).argmax(1) == labels).sum())
+            good = int((seen.run(images).argmax(1).cpu() == labels.cpu()).sum())
             right, sizes = right + good, [*sizes, len(labels)]
             shares.append(100 * good / len(labels))
     return right, shares, sizes

@@ -55,8 +55,7 @@ class Program:
     """What :func:`~alexnet_course.diagnosis.diagnose` looks at.
 
     ``loader`` and ``test`` are iterables of batches. ``train`` and ``evaluate`` are functions whose
-    parameters have names of :data:`NAMES`, or stand in ``others``. ``meant`` says of settings that
-    look like slips that they are none: ``"frozen"``.
+    parameters have names of :data:`NAMES`, or stand in ``others``.
     """
 
     network: nn.Module
@@ -70,10 +69,16 @@ class Program:
     others: Mapping[str, Any] = field(default_factory=dict)
     augmented: bool = False  # whether it says that it changes training images at random
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network stands."""
+        first = next(self.network.parameters(), None)
+        return torch.device("cpu") if first is None else first.device
+
     def call(self, function: Callable[..., Any], **more: Any) -> Any:
         """``function`` with what it asks for, found by the names of its parameters."""
         known = {name: getattr(self, name) for name in ("network", *GIVEN)}
-        known |= {"device": torch.device("cpu"), "epochs": 3, "epoch": 1} | more
+        known |= {"device": self.device, "epochs": 3, "epoch": 1} | more
         arguments: list[Any] = []
         options: dict[str, Any] = {}
         for parameter in inspect.signature(function).parameters.values():
@@ -183,16 +188,18 @@ def of_file(path: Path, named: str, options: Mapping[str, str | None]) -> tuple[
 
     if not path.is_file():
         raise ValueError(f"{path} is no file; give FILE.py:network")
-    module = ModuleType(path.stem)
+    module = ModuleType(f"diagnosed_{path.stem}")
     module.__file__ = str(path)
-    sys.modules.setdefault(path.stem, module)
-    watcher = Watcher(None)
+    sys.modules[module.__name__] = module
+    watcher, arguments = Watcher(None), sys.argv
     sys.path.insert(0, str(path.parent))
+    sys.argv = [str(path)]  # a parser of its own reads no arguments of ours
     try:
         with watcher:
             exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), vars(module))
     finally:
         sys.path.remove(str(path.parent))
+        sys.argv = arguments
     watcher.raise_unless_enough(path)
     found = vars(module)
     network = _made(_leading(found, named, path), named)

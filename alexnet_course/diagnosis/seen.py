@@ -102,7 +102,7 @@ class Seen:
 
     def run(self, images: Tensor) -> Tensor:
         """The network's outputs; what stops it is told as it stands."""
-        outputs = self.network(images)
+        outputs = self.network(images.to(self.program.device))
         if isinstance(outputs, (tuple, list)):
             outputs = outputs[0]
         if not isinstance(outputs, Tensor):
@@ -144,7 +144,7 @@ class Seen:
             raise NotSeen(
                 f"outputs are of shape {tuple(self.outputs.shape)}; expected [N, classes]"
             )
-        return self.outputs.detach().float()
+        return self.outputs.detach().float().cpu()
 
     @property
     def classes(self) -> int:
@@ -328,7 +328,7 @@ class Seen:
                 images, labels = pair(batch)
                 for optimiser in self.optimisers:
                     optimiser.zero_grad()
-                loss(self.run(images), labels).backward()
+                loss(self.run(images), labels.to(self.program.device)).backward()
                 for optimiser in self.optimisers:
                     optimiser.step()
             if scheduler is not None:
@@ -423,7 +423,8 @@ def _gather(loader: Iterable[Any]) -> list[tuple[Tensor, Tensor]]:
     with watcher:
         iterator: Iterator[Any] = iter(loader)
         for batch in iterator:
-            found.append(pair(batch))
+            images, labels = pair(batch)
+            found.append((images.cpu(), labels.cpu()))
             if sum(len(y) for _, y in found) >= SAMPLE or time.monotonic() > end:
                 break
     if isinstance(watcher.error, NotSeen):
