@@ -639,7 +639,9 @@ def _figures(told: Any) -> list[float]:
 @torch.no_grad()
 def _recount(seen: Seen) -> tuple[int, list[float], list[int]]:
     """Right answers, the share of each batch in per cent, and sizes, in evaluation mode."""
-    right, shares, sizes = 0, [], []
+    right = 0
+    shares: list[float] = []
+    sizes: list[int] = []
     seen.network.eval()
     with Watcher(None, batches=20, most=0, seconds=20):
         for batch in seen._test:

@@ -513,7 +513,8 @@ def _probe(images: Tensor, small: Tensor, labels: Tensor) -> float:
 
 def stored(loader: Any) -> Tensor | None:
     """All images as they are stored, where the data set of ``loader`` has them in one tensor."""
-    dataset, chosen = getattr(loader, "dataset", None), None
+    dataset: Any = getattr(loader, "dataset", None)
+    chosen: Tensor | None = None
     while hasattr(dataset, "dataset") and hasattr(dataset, "indices"):
         order = torch.as_tensor(list(dataset.indices))
         chosen = order if chosen is None else order[chosen]

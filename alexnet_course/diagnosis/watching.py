@@ -93,8 +93,11 @@ class Watcher(TorchFunctionMode):
             register_optimizer_step_pre_hook(self._stepping),
         ]
         self._iterate = DataLoader.__iter__
-        watcher = self
-        DataLoader.__iter__ = lambda loader: watcher._few(loader)  # type: ignore[method-assign]
+
+        def few(loader: DataLoader) -> Any:
+            return self._few(loader)
+
+        DataLoader.__iter__ = few  # type: ignore[method-assign]
         super().__enter__()
         return self
 
