@@ -5,7 +5,7 @@ BIN = .venv/bin
 TWO = -n 2 --dist loadfile # two files of tests, or two chapters, at a time, each on one core
 
 .PHONY: book pdf zip lab test access lighthouse floors canary links notebook-diffs colab execute \
-  exercises grade grades repository experiments clean always
+  exercises grade grades repository experiments faults clean always
 
 book: .venv/book
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -88,6 +88,11 @@ repository: .venv/test
 experiments: .venv/test
 	for name in $$($(BIN)/python -c "from alexnet_course.experiments import EXPERIMENTS; \
 	print(*EXPERIMENTS)"); do $(BIN)/python -m alexnet_course experiment $$name || exit; done
+
+# Plants every kind of fault in three programs, three times, and records what diagnose finds; minutes.
+faults: export OMP_NUM_THREADS = 1
+faults: .venv/test
+	$(BIN)/python tests/faults.py
 
 clean:
 	rm -rf _build build .venv .venv-floors .venv-canary *.egg-info

@@ -8,6 +8,15 @@ from pathlib import Path
 from alexnet_course.memory import keep_freed_memory
 from alexnet_course.provenance import RECORDED
 
+PARTS = {
+    "loader": "the batches to train with",
+    "test": "the batches to test with",
+    "loss": "a function of outputs and labels",
+    "optimiser": "PyTorch's, or a list of them",
+    "scheduler": "of the learning rate",
+    "train": "the function that trains",
+    "evaluate": "the function that gives the accuracy",
+}
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -162,6 +171,18 @@ def _predict(options: argparse.Namespace) -> None:
             print(f"{guess.name}: {said}")
 
 
+def _diagnose(options: argparse.Namespace) -> None:
+    from alexnet_course.diagnosis import examine
+    from alexnet_course.diagnosis.program import of_file
+
+    file, _, named = options.source.rpartition(":")
+    if not file.endswith(".py") or not named:
+        raise ValueError(f"{options.source!r} names no network; give FILE.py:network")
+    named_parts = {part: getattr(options, part) for part in PARTS}
+    program, watched = of_file(Path(file), named, named_parts)
+    print(examine(program, options.seconds, watched))
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m alexnet_course", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -298,6 +319,22 @@ def parser() -> argparse.ArgumentParser:
     asked.add_argument("source", metavar="SOURCE", help="a picture, or a folder or a zip of them")
     asked.add_argument("--format", choices=("text", "csv"), default="text")
     asked.set_defaults(run=_predict)
+
+    looked_at = commands.add_parser(
+        "diagnose",
+        help="what looks wrong in a program that trains a network, and the evidence",
+        description="Runs the code of FILE.py, so that what stands there happens, but a loop that "
+        "trains is cut short after a few steps. Then it looks for 27 kinds of fault, and says "
+        "which it sees. What is not named is found by usual names: train_loader, criterion, "
+        "optimizer, train, evaluate.",
+    )
+    looked_at.add_argument("source", metavar="FILE.py:NETWORK", help="a module, or what makes one")
+    for part, words in PARTS.items():
+        looked_at.add_argument(f"--{part}", metavar="NAME", help=words)
+    looked_at.add_argument(
+        "--seconds", type=float, default=20.0, help="about how long it may take (20)"
+    )
+    looked_at.set_defaults(run=_diagnose)
 
     for command, action in ((trial, _experiment), (speed, _benchmark), (race, _race)):
         command.add_argument("--precision", choices=PRECISIONS, default="auto")

@@ -18,7 +18,13 @@ from alexnet_course.experiments import experiment
 from alexnet_course.provenance import RECORDED, sealed
 from alexnet_course.training import PRECISIONS
 
-OTHERS = ("benchmark", "race", "features-measured", "features-in-page")  # no histories
+OTHERS = (  # no histories
+    "benchmark",
+    "race",
+    "features-measured",
+    "features-in-page",
+    "faults",
+)
 SPEEDS = sorted(path for name in OTHERS for path in RECORDED.glob(f"{name}/*.json"))
 SHIPPED = sorted(set(RECORDED.glob("*/*.json")) - set(SPEEDS))
 IMAGES = {  # trained on and measured with

@@ -1,0 +1,407 @@
+"""Faults are planted in sound programs and must be named; sound programs must pass unblamed."""
+
+import json
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import faults
+from alexnet_course.__main__ import main
+from alexnet_course.diagnosis import KINDS, diagnose
+from alexnet_course.diagnosis.table import by_kind, recorded_faults, shares, summary
+from alexnet_course.optimisers import SGD
+from alexnet_course.provenance import is_sealed
+from alexnet_course.recipes import HE, Recipe
+
+STYLES = list(faults.NETWORKS)
+
+
+@pytest.mark.parametrize("number", range(len(KINDS)), ids=list(KINDS))
+def test_a_planted_fault_is_named(number):
+    """Each on one of the three networks, in turn; ``make faults`` plants all on all."""
+    name = list(KINDS)[number]
+    assert name in faults.planted(STYLES[number % 3], 1, name).names
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_sound_program_passes_unblamed(style):
+    found = faults.planted(style, 1)
+    assert not found.names and not found.unseen.keys()
+    assert "27 of 27" in str(found)
+
+
+def test_of_two_faults_at_least_one_is_named():
+    pair = {"gradients-not-zeroed", "softmax-before-loss"}
+    assert pair & {*faults.planted("plain", 0, *pair).names}
+
+
+def test_the_table_is_whole():
+    assert [kind.number for kind in KINDS.values()] == list(range(1, 28))
+    for name, kind in KINDS.items():
+        assert kind.name == name and 1 <= kind.chapter <= 17
+        assert kind.what.endswith(".") and kind.mend.endswith(".")
+        assert set(kind.hidden_by) <= KINDS.keys()
+
+
+# The course's own networks and recipes
+
+
+def test_a_sound_recipe_of_the_course_passes_unblamed(standin_data, tiny):
+    recipe = Recipe("sound", 3, 32, SGD(0.02, momentum=0.9), first_weights=HE)
+    data = standin_data.sample(30, 15)
+    found = diagnose(tiny.with_classes(10), data, recipe, seconds=600)
+    assert not found.names
+
+
+def test_a_rate_that_is_far_too_high_is_found_in_a_recipe(standin_data, tiny):
+    recipe = Recipe("hasty", 3, 32, SGD(50.0, momentum=0.9), first_weights=HE)
+    found = diagnose(tiny.with_classes(10), standin_data.sample(30, 15), recipe, seconds=600)
+    assert found.names == ["rate-too-high"]
+
+
+def test_images_of_the_course_need_a_recipe(standin_data, tiny):
+    with pytest.raises(ValueError, match="needs a recipe; give one, or a DataLoader"):
+        diagnose(tiny, standin_data)
+
+
+# A stranger's parts, one by one
+
+
+@pytest.fixture
+def parts():
+    """A network of one layer, and 256 images of two classes that differ in brightness."""
+    torch.manual_seed(0)
+    y = torch.arange(256) % 2
+    x = torch.randn(256, 1, 6, 6) + (y * 2.0 - 1).view(-1, 1, 1, 1)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, 2))
+    return network, DataLoader(TensorDataset(x, y), 32, shuffle=True)
+
+
+def test_a_network_and_a_loader_are_enough(parts):
+    found = diagnose(*parts)
+    assert not found.names
+    assert "no optimiser" in found.unseen["nothing-moves"]
+
+
+def test_everything_is_put_back(parts):
+    network, loader = parts
+    optimiser = torch.optim.SGD(network.parameters(), 0.1, momentum=0.9)
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    draws = torch.random.get_rng_state()
+    network.eval()
+    diagnose(network, loader, optimiser=optimiser)
+    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+    assert not network.training and not optimiser.state
+    assert all(p.grad is None for p in network.parameters())
+    assert torch.equal(torch.random.get_rng_state(), draws)
+    assert DataLoader.__iter__.__name__ == "__iter__"
+
+
+def test_the_floor_under_a_second_softmax_is_the_closed_form(parts):
+    network, loader = parts
+    found = diagnose(nn.Sequential(network, nn.Softmax(1)), loader, loss=nn.CrossEntropyLoss())
+    assert found.names == ["softmax-before-loss"]
+    assert f"{math.log(1 + 1 / math.e):.2f}" in found.findings[0].evidence
+    own = nn.Sequential(network, nn.LogSoftmax(1))  # with its own loss that is right
+    assert not diagnose(own, loader, loss=nn.NLLLoss()).names
+
+
+def test_a_layer_that_is_frozen_on_purpose_is_no_fault(parts):
+    network, loader = parts
+    network[1].requires_grad_(False)
+    optimiser = torch.optim.SGD(network[3].parameters(), 0.1)
+    assert not diagnose(network, loader, optimiser=optimiser).names
+
+
+def test_a_bottleneck_without_a_relu_is_meant_as_such(parts):
+    _, loader = parts
+    layers = nn.Flatten(), nn.Linear(36, 3), nn.Linear(3, 20), nn.ReLU(), nn.Linear(20, 2)
+    assert not diagnose(nn.Sequential(*layers), loader).names
+
+
+def test_gradients_that_are_gathered_on_purpose_are_no_fault(parts):
+    network, loader = parts
+    optimiser = torch.optim.SGD(network.parameters(), 0.05)
+
+    def train(model, loader):
+        for _ in range(3):
+            for number, (x, y) in enumerate(loader):
+                nn.functional.cross_entropy(model(x), y).backward()
+                if number % 2:
+                    optimiser.step()
+                    optimiser.zero_grad()
+
+    found = diagnose(network, loader, optimiser=optimiser, train=train)
+    assert not found.names
+
+
+def test_a_loop_without_an_optimiser_is_seen_too(parts):
+    network, loader = parts
+
+    def train():
+        for _ in range(3):
+            for x, y in loader:
+                nn.functional.cross_entropy(network(x), y).backward()
+                for p in network.parameters():
+                    p.data -= 0.05 * p.grad
+
+    assert diagnose(network, loader, train=train).names == ["gradients-not-zeroed"]
+
+
+def test_a_function_that_asks_for_something_unknown_is_told_so(parts):
+    found = diagnose(*parts, train=lambda model, mystery: None)
+    assert "wants 'mystery', which was not given" in found.unseen["gradients-not-zeroed"]
+
+
+def test_batches_of_another_form_are_refused_in_words(parts):
+    network, _ = parts
+    found = diagnose(network, [torch.zeros(4, 36)])
+    assert "expected images and labels" in found.unseen["inputs"]
+    assert not found.names
+
+
+def test_batches_may_be_dictionaries(parts):
+    network, loader = parts
+    batches = [{"label": y, "pixels": x} for x, y in loader]
+    assert not diagnose(network, batches).names
+
+
+# As a command, on programs in other people's styles
+
+
+SCRIPT = """
+import torch, torch.nn as nn
+from torch.utils.data import DataLoader, TensorDataset
+torch.manual_seed(0)
+y = torch.arange(320) % 4
+x = torch.randn(320, 1, 8, 8)
+x += torch.nn.functional.one_hot(y, 4).float().repeat(1, 16).view(-1, 1, 8, 8)
+trainloader = DataLoader(TensorDataset(x[:256], y[:256]), batch_size=32, shuffle=True)
+testloader = DataLoader(TensorDataset(x[256:], y[256:]), batch_size=32)
+net = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, 4))
+criterion = nn.CrossEntropyLoss()
+optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+net.train()
+for epoch in range(200):
+    for i, (inputs, labels) in enumerate(trainloader):
+        optimizer.zero_grad()
+        loss = criterion(net(inputs), labels)
+        loss.backward()
+        optimizer.step()
+    correct = 0
+    net.eval()
+    with torch.no_grad():
+        for inputs, labels in testloader:
+            correct += (net(inputs).argmax(1) == labels).sum().item()
+print("never reached")
+"""
+
+TRAINER = """
+import torch, torch.nn as nn
+from torch.utils.data import DataLoader, Dataset
+
+class Squares(Dataset):
+    def __init__(self, n, seed):
+        g = torch.Generator().manual_seed(seed)
+        self.y = torch.randint(3, (n,), generator=g)
+        self.x = torch.randn(n, 3, 12, 12, generator=g)
+        for i, c in enumerate(self.y):
+            self.x[i, c, 2:8, 2:8] += 2
+    def __len__(self):
+        return len(self.y)
+    def __getitem__(self, i):
+        return self.x[i], self.y[i]
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2))
+        self.head = nn.Linear(32, 3)
+    def forward(self, x):
+        return self.head(self.body(x).flatten(1))
+
+class Trainer:
+    def __init__(self, model, cfg):
+        self.model, self.cfg = model, cfg
+        self.opt = torch.optim.SGD(model.head.parameters(), lr=cfg["lr"])
+        self.train_dl = DataLoader(Squares(300, 0), batch_size=20, shuffle=True)
+        self.val_dl = DataLoader(Squares(90, 1), batch_size=20)
+    def fit(self):
+        for epoch in range(self.cfg["epochs"]):
+            for batch in self.train_dl:
+                self.opt.zero_grad()
+                x, y = batch
+                nn.functional.cross_entropy(self.model(x), y).backward()
+                self.opt.step()
+            print(epoch, self.validate())
+    @torch.no_grad()
+    def validate(self):
+        accs = []
+        for x, y in self.val_dl:
+            accs.append((self.model(x).argmax(dim=-1) == y).float().mean())
+        return sum(accs) / len(accs)
+
+if __name__ == "__main__":
+    Trainer(Net(), dict(lr=0.05, epochs=10)).fit()
+trainer = Trainer(Net(), dict(lr=0.05, epochs=10))
+"""
+
+LIGHTNING = """
+import torch, torch.nn as nn, torch.nn.functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+class LitNet(nn.Module):
+    def __init__(self, lr=1e-3):
+        super().__init__()
+        self.lr = lr
+        hidden = nn.Linear(64, 24)
+        self.layers = nn.Sequential(hidden, nn.ReLU(), nn.Linear(24, 4), nn.Softmax(dim=1))
+    def forward(self, x):
+        return self.layers(x.view(x.size(0), -1))
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        return {"loss": F.cross_entropy(self(x), y)}
+    def configure_optimizers(self):
+        opt = torch.optim.Adam(self.parameters(), lr=self.lr)
+        return [opt], [torch.optim.lr_scheduler.StepLR(opt, 1)]
+    def train_dataloader(self):
+        g = torch.Generator().manual_seed(0)
+        y = torch.randint(4, (300,), generator=g)
+        x = torch.randn(300, 1, 8, 8, generator=g) + F.one_hot(y, 4).repeat(1, 16).view(-1, 1, 8, 8)
+        return DataLoader(TensorDataset(x, y), batch_size=30, shuffle=True)
+"""
+
+MNIST_LIKE = """
+import argparse, torch, torch.nn as nn, torch.nn.functional as F, torch.optim as optim
+
+class Net(nn.Module):
+    def __init__(self):
+        super(Net, self).__init__()
+        self.conv1 = nn.Conv2d(1, 6, 3, 1)
+        self.dropout1 = nn.Dropout(0.25)
+        self.fc1 = nn.Linear(6 * 5 * 5, 10)
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
+        return F.log_softmax(self.fc1(self.dropout1(torch.flatten(x, 1))), dim=1)
+
+def train(args, model, device, train_loader, optimizer, epoch):
+    for batch_idx, (data, target) in enumerate(train_loader):
+        data, target = data.to(device), target.to(device)
+        optimizer.zero_grad()
+        loss = F.nll_loss(model(data), target)
+        loss.backward()
+        optimizer.step()
+        if batch_idx % args.log_interval == 0:
+            print(epoch, loss.item())
+
+def test(model, device, test_loader):
+    model.eval()
+    test_loss = correct = 0
+    with torch.no_grad():
+        for data, target in test_loader:
+            output = model(data.to(device))
+            test_loss += F.nll_loss(output, target, reduction="sum").item()
+            pred = output.argmax(dim=1, keepdim=True)
+            correct += pred.eq(target.view_as(pred)).sum().item()
+    return correct / len(test_loader.dataset)
+
+def loaders():
+    torch.manual_seed(1)
+    y = torch.arange(400) % 10
+    x = torch.randn(400, 1, 12, 12) * 0.3
+    for i, c in enumerate(y):
+        x[i, 0, c % 5 * 2 : c % 5 * 2 + 3, c // 5 * 5 : c // 5 * 5 + 4] += 1.5
+    from torch.utils.data import DataLoader, TensorDataset
+    return (DataLoader(TensorDataset(x[:300], y[:300]), 25, shuffle=True),
+            DataLoader(TensorDataset(x[300:], y[300:]), 40))
+
+args = argparse.Namespace(log_interval=10)
+model = Net()
+train_loader, test_loader = loaders()
+optimizer = optim.Adadelta(model.parameters(), lr=1.0)
+"""
+
+
+def told(tmp_path, capsys, code, *arguments):
+    file = tmp_path / "theirs.py"
+    file.write_text(code)
+    network, *options = arguments
+    code = main(["diagnose", f"{file}:{network}", *options, "--seconds", "600"])
+    return code, capsys.readouterr()
+
+
+def test_a_script_that_trains_as_it_runs_is_watched_and_cut_short(tmp_path, capsys):
+    code, said = told(tmp_path, capsys, SCRIPT, "net")
+    assert code == 0 and "never reached" not in said.out
+    assert "(training-in-test-mode)" in said.out and "chapter 8" in said.out
+    assert "from step 9 on" in said.out
+    assert said.out.count("  seen: ") == 1
+
+
+def test_a_class_with_its_own_loop_is_reached_by_dots(tmp_path, capsys):
+    options = ("--loader", "trainer.train_dl", "--test", "trainer.val_dl")
+    options += ("--train", "trainer.fit", "--evaluate", "trainer.validate")
+    code, said = told(tmp_path, capsys, TRAINER, "trainer.model", *options)
+    assert code == 0
+    assert "(layers-left-out)" in said.out and "body.0.weight" in said.out
+    assert "(accuracy-wrong)" in said.out and "mean of 5 batches" in said.out
+    assert said.out.count("  seen: ") == 2
+
+
+def test_a_module_that_carries_its_own_training_step_is_enough(tmp_path, capsys):
+    code, said = told(tmp_path, capsys, LIGHTNING, "LitNet")
+    assert code == 0
+    assert "(softmax-before-loss)" in said.out and "1.48" not in said.out
+    assert f"{math.log(1 + 3 / math.e):.2f}" in said.out
+    assert said.out.count("  seen: ") == 1
+
+
+def test_functions_of_one_epoch_that_take_what_the_file_has(tmp_path, capsys):
+    """The test leaves evaluation mode on, and nobody sets it back."""
+    code, said = told(tmp_path, capsys, MNIST_LIKE, "model")
+    assert code == 0
+    assert "(training-in-test-mode)" in said.out
+
+
+def test_what_is_missing_is_said_in_one_sentence(tmp_path, capsys):
+    code, said = told(tmp_path, capsys, "import torch\nclass Net(torch.nn.Linear): pass", "net")
+    assert code == 2 and "theirs.py has no 'net' at its top level; it has Net" in said.err
+    code, said = told(tmp_path, capsys, "net = 3", "net")
+    assert code == 2 and "expected an nn.Module" in said.err
+    code, said = told(tmp_path, capsys, "import torch\nnet = torch.nn.Linear(2, 2)", "net")
+    assert code == 2 and "no batches to train with: give --loader NAME" in said.err
+    code, said = told(tmp_path, capsys, "1 / 0", "net")
+    assert code == 2 and "theirs.py stops with ZeroDivisionError: division by zero" in said.err
+    assert main(["diagnose", "theirs.py"]) == 2
+    assert "give FILE.py:network" in capsys.readouterr().err
+
+
+# The record
+
+
+@pytest.mark.skipif(not faults.table_path().exists(), reason="make faults has not been run")
+def test_the_record_is_whole_and_meets_its_aim():
+    record = json.loads(faults.table_path().read_text())
+    assert is_sealed(record)
+    rows = recorded_faults()
+    table = by_kind(rows)
+    assert list(table["kind"]) == list(KINDS) and (table["of"] == 9).all()
+    assert (table["named"] == table["of"]).sum() >= 24
+    counts = shares(rows).set_index("what")
+    assert counts.loc["false alarms", "count"] == 0 and counts.loc["false alarms", "of"] == 9
+    assert counts.loc["pairs", "count"] == counts.loc["pairs", "of"]
+
+
+def test_shares_have_wilson_intervals():
+    rows = [{"planted": ["dropout"], "found": ["dropout"]}] * 8
+    rows += [{"planted": ["dropout"], "found": ["inputs"]}, {"planted": ["dropout"], "found": []}]
+    counts = shares(rows).set_index("what")
+    assert tuple(counts.loc["recall", ["count", "of"]]) == (8, 10)
+    # (p + z²/2n ± z √(p (1 − p)/n + z²/4n²)) / (1 + z²/n), with z = 1.96, p = 0.8, n = 10
+    assert counts.loc["recall", "low"] == pytest.approx(49.02, abs=0.01)
+    assert counts.loc["recall", "high"] == pytest.approx(94.33, abs=0.01)
+    assert tuple(counts.loc["precision", ["count", "of"]]) == (8, 9)
+    assert "recall: 8 of 10, 80.0 % (49.0 to 94.3)" in summary(rows)
