@@ -15,7 +15,6 @@ from alexnet_course.results import (
     final_results,
     gains_of_pairs,
     mean_interval,
-    recorded,
     recorded_seeds,
 )
 
@@ -142,9 +141,9 @@ def of_steps(
     folder: Path = RECORDED,
 ) -> Table:
     """A row for each of ``steps``, arms of the experiment ``name`` in the order in which one thing
-    after another is changed: ``costs``, indexed by step; the seconds of the fastest of all recorded
-    epochs; how the runs ended, of how many seeds; and what a step gains in test accuracy over the
-    one before, paired by seed. Empty where nothing is recorded to the end.
+    after another is changed: ``costs``, indexed by step; how the runs ended, of how many seeds; and
+    what a step gains in test accuracy over the one before, paired by seed. Empty where nothing is
+    recorded to the end.
     """
     steps = [*steps]
     seeds = recorded_seeds(name, folder)
@@ -156,10 +155,6 @@ def of_steps(
     }
     frame = pd.DataFrame.from_dict(rows, orient="index", dtype=object)
     frame = frame.reindex(index=steps, columns=["seeds", *ENDS, "points gained"])
-    fastest = recorded(name, folder).groupby("arm")["seconds"].min() if seeds else {}
-    frame.insert(
-        0, "fastest epoch (s)", [fastest[step] if step in seeds else None for step in steps]
-    )
     return show(frame if costs is None else costs.join(frame))
 
 
