@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -35,7 +36,7 @@ def add_scripts(app: Sphinx, pagename: str, _: str, context: dict[str, Any], *__
     where a script can't fetch data.
     """
     for number, script in enumerate(SCRIPTS.get(pagename, ())):
-        path = f"explorer/{script}.js".replace("explorer/../", "")
+        path = normpath(f"explorer/{script}.js")
         app.add_js_file(path, priority=800 + number, loading_method="defer")
     if pagename in SCRIPTS:
         app.add_css_file("explorer/explorer.css")
