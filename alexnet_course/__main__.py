@@ -183,6 +183,13 @@ def _diagnose(options: argparse.Namespace) -> None:
     print(examine(program, options.seconds, watched))
 
 
+def _slips(options: argparse.Namespace) -> None:
+    from alexnet_course.clinic import run_slips
+
+    keep_freed_memory()
+    run_slips(options.names or None, options.seeds, Path(options.out))
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m alexnet_course", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -335,6 +342,14 @@ def parser() -> argparse.ArgumentParser:
         "--seconds", type=float, default=20.0, help="about how long it may take (20)"
     )
     looked_at.set_defaults(run=_diagnose)
+
+    slips = commands.add_parser(
+        "slips", help="what each slip of the clinic costs: train a program with it, and record that"
+    )
+    slips.add_argument("names", metavar="SLIP", nargs="*", help="only these (default: all)")
+    slips.add_argument("--seeds", nargs="+", type=int, metavar="K", help="only these seeds")
+    slips.add_argument("--out", metavar="DIR", default=RECORDED, help="where records go")
+    slips.set_defaults(run=_slips)
 
     for command, action in ((trial, _experiment), (speed, _benchmark), (race, _race)):
         command.add_argument("--precision", choices=PRECISIONS, default="auto")
