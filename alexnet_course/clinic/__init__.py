@@ -130,7 +130,7 @@ SLIPS: dict[str, Slip] = {
     ),
     "rate-ten-times": Slip(
         "a rate ten times as high",
-        (("lr=0.03", "lr=0.3"),),
+        (("lr=0.02", "lr=0.2"),),
         ONE_BATCH,
         "rate-too-high",
     ),
@@ -254,7 +254,7 @@ SLIPS: dict[str, Slip] = {
                 "    for epoch in (1, 2, 2, 3):\n"
                 "        if len(history) == 2:  # what the new process makes\n"
                 "            optimiser = torch.optim.SGD(\n"
-                "                network.parameters(), lr=0.03, momentum=0.9\n"
+                "                network.parameters(), lr=0.02, momentum=0.9\n"
                 "            )\n"
                 "            scheduler.optimizer = optimiser\n",
             ),

@@ -67,7 +67,7 @@ torch.manual_seed(seed)
 network = Network()
 train_loader = DataLoader(prepared(train_set), batch_size=64, shuffle=True)
 test_loader = DataLoader(prepared(test_set), batch_size=128)
-optimiser = torch.optim.SGD(network.parameters(), lr=0.03, momentum=0.9)
+optimiser = torch.optim.SGD(network.parameters(), lr=0.02, momentum=0.9)
 scheduler = torch.optim.lr_scheduler.StepLR(optimiser, step_size=2, gamma=0.1)
 
 history = []
