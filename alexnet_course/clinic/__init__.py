@@ -7,6 +7,7 @@ costs.
 
 import contextlib
 import difflib
+import gc
 import io
 import json
 import math
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -327,12 +329,15 @@ def change(name: str) -> str:
     return "\n".join(line for line in lines if not line.startswith("@@"))
 
 
-def executed(source: str, quiet: bool = True) -> dict[str, Any]:
-    """Run a program as a script; gives the names that it has defined."""
-    found: dict[str, Any] = {"__name__": "__main__"}
-    with contextlib.redirect_stdout(io.StringIO()) if quiet else contextlib.nullcontext():
+def executed(source: str, trains: bool = True) -> SimpleNamespace:
+    """Run a program, without a word; gives what it has defined.
+
+    ``trains=False`` leaves out what a file does only as a script: here the training.
+    """
+    found: dict[str, Any] = {"__name__": "__main__" if trains else "program"}
+    with contextlib.redirect_stdout(io.StringIO()):
         exec(compile(source, PROGRAM.name, "exec"), found)
-    return found
+    return SimpleNamespace(**found)
 
 
 def right_accuracy(network: nn.Module, images: Dataset[tuple[Tensor, Tensor]]) -> float:
@@ -351,8 +356,10 @@ def trained(name: str, seed: int) -> dict[str, Any]:
     its network by a right test, on test images prepared as its training images were.
     """
     found = executed(program(name, seed))
-    right = right_accuracy(found["network"], found["prepared"](found["test_set"]))
-    history = [[_finite(value) for value in row] for row in found["history"]]
+    right = right_accuracy(found.network, found.prepared(found.test_set))
+    history = [[_finite(value) for value in row] for row in found.history]
+    del found
+    gc.collect()  # its functions and names hold each other, and all images
     return {"slip": name, "seed": seed, "history": history, "right": right}
 
 
