@@ -184,10 +184,13 @@ def _diagnose(options: argparse.Namespace) -> None:
 
 
 def _slips(options: argparse.Namespace) -> None:
-    from alexnet_course.clinic import run_slips
+    from alexnet_course.clinic import run_diagnoses, run_slips
 
     keep_freed_memory()
-    run_slips(options.names or None, options.seeds, Path(options.out))
+    if options.diagnose:
+        run_diagnoses(Path(options.out))
+    else:
+        run_slips(options.names or None, options.seeds, Path(options.out))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -348,6 +351,9 @@ def parser() -> argparse.ArgumentParser:
     )
     slips.add_argument("names", metavar="SLIP", nargs="*", help="only these (default: all)")
     slips.add_argument("--seeds", nargs="+", type=int, metavar="K", help="only these seeds")
+    slips.add_argument(
+        "--diagnose", action="store_true", help="record what 'diagnose' says of each, instead"
+    )
     slips.add_argument("--out", metavar="DIR", default=RECORDED, help="where records go")
     slips.set_defaults(run=_slips)
 

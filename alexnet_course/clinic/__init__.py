@@ -11,9 +11,11 @@ import gc
 import io
 import json
 import math
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -28,6 +30,8 @@ from alexnet_course.benchmark import store
 from alexnet_course.checkpoints import require_writable
 from alexnet_course.config import digest, look_up
 from alexnet_course.data import image_data
+from alexnet_course.diagnosis import examine
+from alexnet_course.diagnosis.program import of_file
 from alexnet_course.provenance import RECORDED, environment
 from alexnet_course.recording import require_real
 from alexnet_course.results import reading
@@ -42,9 +46,9 @@ Changes = tuple[tuple[str, str], ...]
 class Slip:
     """A fault, as ``changes`` of the sound program: what stands there once, and what in its place.
 
-    ``what`` says what is wrong; ``shows`` names the way of looking that shows it first; ``kind`` is
-    the kind of fault that :func:`~alexnet_course.diagnosis.diagnose` names, empty where it can't;
-    ``source`` says who has made it.
+    ``what`` says what is wrong, in a few words; ``shows`` names the way of looking that shows it
+    first; ``kind`` is the kind of fault in :data:`~alexnet_course.diagnosis.KINDS`, empty where
+    there is none; ``source`` says who has made it.
     """
 
     what: str
@@ -68,7 +72,7 @@ _TRAIN = "        loss = train(network, train_loader, optimiser)\n"
 
 SLIPS: dict[str, Slip] = {
     "softmax-before-loss": Slip(
-        "a softmax before the cross-entropy, which takes its own",
+        "a softmax before the cross-entropy",
         (("return self.fc6(x)", "return F.softmax(self.fc6(x), dim=1)"),),
         ONE_BATCH,
         "softmax-before-loss",
@@ -90,7 +94,7 @@ SLIPS: dict[str, Slip] = {
         "image-folder",
     ),
     "layer-in-a-list": Slip(
-        "a layer in a Python list, where the network doesn't know it",
+        "a layer in a Python list",
         (
             ("self.fc5 = nn.Linear(128, 128)", "self.hidden = [nn.Linear(128, 128)]"),
             ("self.fc5(x)", "self.hidden[0](x)"),
@@ -99,14 +103,14 @@ SLIPS: dict[str, Slip] = {
         "layers-left-out",
     ),
     "dropout-always-on": Slip(
-        "F.dropout without training=self.training: on at test, too",
+        "F.dropout, without the network's mode",
         (("x = self.dropout(x)", "x = F.dropout(x)"),),
         TWO_PASSES,
         "dropout",
         "image-folder",
     ),
     "train-mode-forgotten": Slip(
-        "no network.train() after the first test: no dropout from the second epoch on",
+        "no network.train() after a test",
         (("    network.train()\n", ""),),
         TWO_PASSES,
         "training-in-test-mode",
@@ -119,13 +123,13 @@ SLIPS: dict[str, Slip] = {
         "test-in-training-mode",
     ),
     "gradients-not-zeroed": Slip(
-        "no optimiser.zero_grad(): gradients of all steps add up",
+        "no optimiser.zero_grad()",
         (("        optimiser.zero_grad()\n", ""),),
         MOVES,
         "gradients-not-zeroed",
     ),
     "loss-summed": Slip(
-        "the loss summed over a batch: a rate 64 times as high",
+        "the loss summed over a batch",
         (("network(images), labels)", 'network(images), labels, reduction="sum")'),),
         FIRST_LOSS,
         "rate-too-high",
@@ -137,7 +141,7 @@ SLIPS: dict[str, Slip] = {
         "rate-too-high",
     ),
     "other-parameters": Slip(
-        "an optimiser of another network's parameters",
+        "an optimiser of another network",
         (("SGD(network.parameters()", "SGD(Network().parameters()"),),
         MOVES,
         "nothing-moves",
@@ -149,25 +153,25 @@ SLIPS: dict[str, Slip] = {
         "first-weights-equal",
     ),
     "first-weights-mean-1": Slip(
-        "first weights of mean 1 and deviation 0.01",
+        "first weights of mean 1",
         (("network = Network()\n", _LAYERS.format("normal_(layer.weight, 1, 0.01)")),),
         FIRST_LOSS,
         "first-weights-large",
         "image-folder",
     ),
     "pixels-to-255": Slip(
-        "pixels from 0 to 255, not scaled",
+        "pixels from 0 to 255",
         ((".float() / 255", ".float()"), ("    images = (images - 0.47) / 0.25\n", "")),
         FIRST_LOSS,
         "inputs",
     ),
     "view-for-permute": Slip(
-        "view in place of permute: the shape is right, the picture is torn",
+        "view in place of permute",
         (("permute(0, 3, 1, 2)", "view(-1, 3, 32, 32)"),),
         LOOK,
     ),
     "labels-shuffled": Slip(
-        "images shuffled without their labels",
+        "images shuffled, labels not",
         (
             (
                 "    images = (images - 0.47) / 0.25\n",
@@ -179,7 +183,7 @@ SLIPS: dict[str, Slip] = {
         "labels-shuffled",
     ),
     "not-shuffled": Slip(
-        "training images sorted by class, as folders give them, and not shuffled",
+        "classes in turn, not shuffled",
         (
             ("train_set, test_set = cifar10()", "train_set, test_set = cifar10(by_class=True)"),
             ("batch_size=64, shuffle=True", "batch_size=64"),
@@ -188,13 +192,13 @@ SLIPS: dict[str, Slip] = {
         "sorted-or-unbalanced",
     ),
     "vertical-flips": Slip(
-        "images turned upside down in place of mirrored",
+        "images upside down, not mirrored",
         (("images.flip(3)", "images.flip(2)"),),
         LOOK,
         source="image-folder",
     ),
     "test-prepared-otherwise": Slip(
-        "test images scaled to 0…1 only",
+        "test images prepared otherwise",
         (
             (
                 "DataLoader(prepared(test_set), batch_size=128)",
@@ -213,7 +217,7 @@ SLIPS: dict[str, Slip] = {
         "test-prepared-otherwise",
     ),
     "mean-of-batches": Slip(
-        "the mean of the batches' accuracies, the last batch being smaller",
+        "the mean of unequal batches' accuracies",
         (
             ("(guesses == labels).sum().item()", "(guesses == labels).float().mean().item()"),
             ("right / len(test_loader.dataset)", "right / len(test_loader)"),
@@ -223,13 +227,13 @@ SLIPS: dict[str, Slip] = {
         "image-folder, two-conv",
     ),
     "broadcast": Slip(
-        "guesses of N × 1 compared with labels of N: N × N answers",
+        "guesses of N × 1, labels of N",
         (("argmax(1)", "argmax(1, keepdim=True)"),),
         RECOUNT,
         "accuracy-wrong",
     ),
     "schedule-per-batch": Slip(
-        "a schedule of epochs stepped once a batch: the rate is gone after a few",
+        "a schedule of epochs, stepped per batch",
         (
             ("        optimiser.step()\n", "        optimiser.step()\n        scheduler.step()\n"),
             ("optimiser)\n        scheduler.step()\n", "optimiser)\n"),
@@ -238,7 +242,7 @@ SLIPS: dict[str, Slip] = {
         "rate-too-low",
     ),
     "schedule-first": Slip(
-        "scheduler.step() before the epoch: the first rate lasts one epoch, not two",
+        "scheduler.step() before the epoch",
         (
             (
                 f"{_TRAIN}        scheduler.step()\n",
@@ -249,7 +253,7 @@ SLIPS: dict[str, Slip] = {
         source="image-folder",
     ),
     "epoch-twice": Slip(
-        "stopped after epoch 2, and gone on with epoch 2 again and a new optimiser",
+        "an epoch twice, after a stop",
         (
             (
                 "    for epoch in range(1, epochs + 1):\n",
@@ -277,6 +281,7 @@ class Images(NamedTuple):
     targets: list[int]
 
 
+@cache
 def cifar10(per_class: int | None = None, by_class: bool = False) -> tuple[Images, Images]:
     """CIFAR-10's training and test images.
 
@@ -295,14 +300,14 @@ def cifar10(per_class: int | None = None, by_class: bool = False) -> tuple[Image
 
 
 def program(
-    name: str = SOUND, seed: int = 0, epochs: int | None = None, per_class: int | None = None
+    *names: str, seed: int = 0, epochs: int | None = None, per_class: int | None = None
 ) -> str:
-    """The source of the sound program, or with the slip ``name`` in it.
+    """The source of the sound program, with the slips ``names`` in it, if any.
 
     ``epochs`` are 3 unless given; ``per_class`` keeps the first so many images of each class.
     """
     source = PROGRAM.read_text(encoding="utf-8")
-    changes = () if name == SOUND else look_up(SLIPS, name, "slip").changes
+    changes = (change for name in names for change in look_up(SLIPS, name, "slip").changes)
     for old, new in changes:
         source = replaced(source, old, new)
     if seed:
@@ -355,12 +360,16 @@ def trained(name: str, seed: int) -> dict[str, Any]:
     """Run the program with a slip to its end: what it said after each epoch, and the accuracy of
     its network by a right test, on test images prepared as its training images were.
     """
-    found = executed(program(name, seed))
+    found = executed(program(*_planted(name), seed=seed))
     right = right_accuracy(found.network, found.prepared(found.test_set))
     history = [[_finite(value) for value in row] for row in found.history]
     del found
     gc.collect()  # its functions and names hold each other, and all images
     return {"slip": name, "seed": seed, "history": history, "right": right}
+
+
+def _planted(name: str) -> tuple[str, ...]:
+    return () if name == SOUND else (name,)
 
 
 def _finite(value: float) -> float | None:
@@ -380,7 +389,7 @@ def run_slips(
     data = image_data("CIFAR-10")
     require_real("slips", "CIFAR-10", data)
     chosen = [SOUND, *SLIPS] if names is None else list(names)
-    sources = {name: digest(program(name)) for name in chosen}
+    sources = {name: digest(program(*_planted(name))) for name in chosen}
     require_writable(folder / "slips")
     rows = recorded_rows(folder) if slips_path(folder).exists() else []
     for seed in SEEDS if seeds is None else seeds:
@@ -402,6 +411,49 @@ def run_slips(
                 "rows": rows,
             }
             store(slips_path(folder), record)
+
+
+def run_diagnoses(folder: Path = RECORDED, per_class: int = 60) -> None:
+    """Record what :func:`~alexnet_course.diagnosis.diagnose` names in the sound program and in each
+    with a slip, on the first ``per_class`` images of each class of CIFAR-10.
+    """
+    data = image_data("CIFAR-10")
+    require_real("slips", "CIFAR-10", data)
+    require_writable(folder / "slips")
+    found = {name: named(name, per_class) for name in (SOUND, *SLIPS)}
+    record = environment("cpu", "float32") | {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "data": data.name,
+        "per_class": per_class,
+        "found": found,
+    }
+    store(diagnosed_path(folder), record)
+
+
+def diagnosed_path(folder: Path = RECORDED) -> Path:
+    """Where the record of :func:`run_diagnoses` stands."""
+    return folder / "slips" / "diagnosed.json"
+
+
+def named(name: str, per_class: int) -> list[str]:
+    """The kinds of fault that are named in the program with a slip."""
+    with tempfile.TemporaryDirectory() as made:
+        file = Path(made) / f"{name}.py"
+        source = program(*_planted(name), per_class=per_class)
+        file.write_text(source, encoding="utf-8")
+        with contextlib.redirect_stdout(io.StringIO()):
+            whole, watched = of_file(file, "network", {})
+    return examine(whole, 600, watched).names  # no clock decides
+
+
+def recorded_diagnoses(folder: Path = RECORDED) -> dict[str, list[str]]:
+    """For the sound program and each slip, the kinds of fault that were named.
+
+    Raises :class:`~alexnet_course.results.RecordError` where the record is damaged or missing.
+    """
+    path = diagnosed_path(folder)
+    with reading(path):
+        return dict(json.loads(path.read_text(encoding="utf-8"))["found"])
 
 
 def slips_path(folder: Path = RECORDED) -> Path:
