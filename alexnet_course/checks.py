@@ -100,12 +100,12 @@ def check_refused(
         if isinstance(stopped.__cause__, error):
             print(f"✓ {what} is a {error.__name__}")
             return
-        raise NotYet(f"{stopped}; expected a {error.__name__}.") from stopped.__cause__
+        raise NotYet(f"{stopped}; expected a {error.__name__}.") from None
     raise NotYet(f"{what} is {_short(_plain(got))}; expected a {error.__name__}.")
 
 
 def check_that(holds: Any, words: str) -> None:
-    """Raise :class:`NotYet` with ``words``, what is wrong and what was expected, unless it holds."""
+    """Raise :class:`NotYet` with ``words`` (what is wrong, what was expected) unless it holds."""
     if not holds:
         raise NotYet(words)
 

@@ -84,6 +84,15 @@ WRONG = {
         """,
     },
     "conv-cost": {
+        "their sum is divided": """
+            c, h, w = shape
+            if (c + outputs) % groups:
+                raise ValueError
+            n = outputs * c // groups * window ** 2
+            a = (h + 2 * padding - window) // stride + 1
+            b = (w + 2 * padding - window) // stride + 1
+            return n + outputs * bias, n * a * b
+        """,
         "groups ignored": """
             channels, height, width = shape
             if channels % groups or outputs % groups:
@@ -175,6 +184,10 @@ WRONG = {
         """,
     },
     "largest-batch": {
+        "by a float": """
+            left = memory - 12 * parameters
+            return max(0, int(left / (2 * dtype.itemsize * values)))
+        """,
         "negative where nothing fits": """
             return (memory - 12 * parameters) // (2 * dtype.itemsize * values)
         """,
