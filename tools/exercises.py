@@ -7,6 +7,7 @@ and wrong answer (``exercises/answers``) against the tests and says how many are
 import argparse
 import contextlib
 import io
+import itertools
 import re
 import runpy
 import textwrap
@@ -141,9 +142,9 @@ def with_number(item: Item, number: int) -> Item:
     return replace(item, before=names)
 
 
-def numbered(path: Path) -> list[Item]:
-    """The graded code whose answer depends on the student's number."""
-    return [item for item in items(path) if item.numbered]
+def numbered(path: Path) -> Iterator[Item]:
+    """The graded code whose answer depends on the student's number: what comes first."""
+    return itertools.takewhile(lambda item: item.numbered, items(path))
 
 
 def _run(source: str, names: dict[str, Any]) -> None:

@@ -207,8 +207,8 @@ WRONG = {
         "names end at the first point": """
             with torch.no_grad():
                 for n, w in tensors.items():
-                    layer, kind = n.split(".")[0], n.split(".")[1]
-                    e = rates[layer][0 if kind == "weight" else 1]
+                    layer, kind = n.split(".")[0], n.split(".")[-1]
+                    e = rates.get(layer, (0.0, 0.0))[0 if kind == "weight" else 1]
                     if e == 0:
                         continue
                     v = velocities[n]
