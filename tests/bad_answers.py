@@ -82,16 +82,16 @@ def run(item, names):
         exec(compile(item.test, TEST, "exec"), names)
 
 
-def answered(item):
-    """The names after the source's own solution, and those that it made."""
+def answered(item, cell=None):
+    """The names after the source's own solution, or another ``cell``, and those that it made."""
     names = dict(item.before)
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(item.solution, "<cell>", "exec"), names)
+        exec(compile(cell or item.solution, "<cell>", "exec"), names)
     made = [name for name in names if names[name] is not item.before.get(name)]
     return names, [name for name in made if name != "__builtins__"]
 
 
-def of_functions(item, each=2):
+def of_functions(item, each=1):
     """What the tests say of bad answers of a function, or of a class's one method."""
     names, made = answered(item)
     for name in made:
@@ -117,13 +117,11 @@ def of_functions(item, each=2):
 
 def of_values(item):
     """What the tests say of bad values in a dictionary of answers, or in its place."""
-    blank = dict(item.before)
-    with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(item.with_answer("pass"), "<cell>", "exec"), blank)
-    names, made = answered(item)
-    for name in made:
+    names, _ = answered(item)
+    _, asked = answered(item, item.with_answer("pass"))
+    for name in asked:
         value = names[name]
-        if name not in blank or callable(value):
+        if callable(value):
             continue
         keys = [*value] if isinstance(value, dict) else []
         for key in [None, *keys]:

@@ -184,10 +184,6 @@ WRONG = {
         """,
     },
     "largest-batch": {
-        "by a float": """
-            left = memory - 12 * parameters
-            return max(0, int(left / (2 * dtype.itemsize * values)))
-        """,
         "negative where nothing fits": """
             return (memory - 12 * parameters) // (2 * dtype.itemsize * values)
         """,
