@@ -87,8 +87,8 @@ def answered(item, cell=None):
     names = dict(item.before)
     with contextlib.redirect_stdout(io.StringIO()):
         exec(compile(cell or item.solution, "<cell>", "exec"), names)
-    made = [name for name in names if names[name] is not item.before.get(name)]
-    return names, [name for name in made if name != "__builtins__"]
+    before = {"__builtins__": names["__builtins__"]} | item.before
+    return names, [name for name in names if name not in before or names[name] is not before[name]]
 
 
 def of_functions(item, each=1):

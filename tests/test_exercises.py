@@ -86,8 +86,11 @@ def test_known_answers_of_warm_ups_are_judged_rightly_for_every_number(name):
         tried = {drawn(item): 0}
         for number in range(1, 100):
             mine = exercises.with_number(item, number)
+            known = tried.setdefault(drawn(mine), number) != number
+            if known and not item.by_hand:
+                continue
             assert not (error := mine.fault()), (item.name, number, error)
-            if tried.setdefault(drawn(mine), number) != number or not item.by_hand:
+            if known or not item.by_hand:
                 continue
             for what, body in right[item.name].items():
                 error = None if what.startswith(NUMBER_0_ONLY) else mine.fault(body)
