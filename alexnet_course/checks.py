@@ -3,7 +3,7 @@ why. The checks of the exercise notebooks call these; so do their hidden tests.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -46,7 +46,7 @@ def check(what: str, got: Any, expected: Any, *slips: Slip, tolerance: float = 1
 
 def check_whole(numbers: Mapping[str, Any]) -> None:
     """Print that all ``numbers`` are whole, or raise :class:`NotYet` for the first that isn't."""
-    for what, number in numbers.items():
+    for what, number in _dictionary(numbers).items():
         if number is None:
             raise NotYet(f"{what}: nothing there yet.")
         number = _plain(number)
@@ -63,15 +63,89 @@ def check_call(
     tolerance: float = 1e-6,
 ) -> None:
     """:func:`check` of what ``function(*arguments)`` gives; what it raises is told in words too."""
-    name = getattr(function, "__name__", "the function")
-    what = f"{name}({', '.join(_argument(argument) for argument in arguments)})"
+    what = _words_of(function, arguments)
+    check(what, _called(what, function, *arguments), expected, *slips, tolerance=tolerance)
+
+
+def call(
+    function: Callable[..., Any],
+    *arguments: Any,
+    gives: type | None = object,
+    shape: Sequence[int] | None = None,
+    **named: Any,
+) -> Any:
+    """What ``function`` gives, for a check to go on with.
+
+    Raises :class:`NotYet`, in words, if it stops with an error, gives nothing, nothing of the type
+    ``gives``, or a tensor of another ``shape``. With ``gives=None`` it may give anything.
+    """
+    what = _words_of(function, arguments)
+    got = _called(what, function, *arguments, **named)
+    if gives is None:
+        return got
+    got = _of_type(what, got, torch.Tensor if shape is not None else gives)
+    if shape is not None and tuple(got.shape) != tuple(shape):
+        raise NotYet(f"{what} has the shape {tuple(got.shape)}; expected {tuple(shape)}.")
+    return got
+
+
+def check_refused(
+    function: Callable[..., Any], arguments: Sequence[Any], error: type[Exception] = ValueError
+) -> None:
+    """Print that ``function(*arguments)`` raises ``error``, or raise :class:`NotYet`."""
+    what = _words_of(function, arguments)
     try:
-        got = function(*arguments)
+        got = _called(what, function, *arguments)
+    except NotYet as stopped:
+        if isinstance(stopped.__cause__, error):
+            print(f"✓ {what} is a {error.__name__}")
+            return
+        raise NotYet(f"{stopped}; expected a {error.__name__}.") from None
+    raise NotYet(f"{what} is {_short(_plain(got))}; expected a {error.__name__}.")
+
+
+def check_that(holds: Any, words: str) -> None:
+    """Raise :class:`NotYet` with ``words`` (what is wrong, what was expected) unless it holds."""
+    if not holds:
+        raise NotYet(words)
+
+
+def entries(held: Any, names: Iterable[Any], kind: type = Real) -> list[Any]:
+    """The entries ``names`` of a dictionary, numbers as Python's own, if all are of the ``kind``.
+
+    Raises :class:`NotYet` for the first that is missing or something else.
+    """
+    held = _dictionary(held)
+    return [_of_type(str(name), _plain(held.get(name)), kind) for name in names]
+
+
+def _dictionary(held: Any) -> Mapping[Any, Any]:
+    if not isinstance(held, Mapping):
+        raise NotYet(f"the answers are {_kind(held)}; expected the dictionary that was there.")
+    return held
+
+
+def _words_of(function: Callable[..., Any], arguments: Iterable[Any]) -> str:
+    name = getattr(function, "__name__", type(function).__name__)
+    return f"{name}({', '.join(_argument(argument) for argument in arguments)})"
+
+
+def _called(what: str, function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    try:
+        return function(*arguments, **named)
     except NotYet:
         raise  # in the words of a check inside of it
     except Exception as error:
         raise NotYet(f"{what} stopped with {type(error).__name__}: {error}") from error
-    check(what, got, expected, *slips, tolerance=tolerance)
+
+
+def _of_type(what: str, value: Any, kind: type) -> Any:
+    if value is None:
+        raise NotYet(f"{what}: nothing there yet.")
+    other = isinstance(value, (bool, str)) and kind not in (object, bool, str)
+    if other or not isinstance(value, kind):
+        raise NotYet(f"{what} is {_kind(value)}, {_short(value)}; expected {_type_in_words(kind)}.")
+    return value
 
 
 def _plain(value: Any) -> Any:
@@ -151,7 +225,7 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (Integral, "a whole number"),
     (Real, "a number"),
     (str, "a text"),
-    ((list, tuple), "a list"),
+    (Sequence, "a list"),
     (Mapping, "a dictionary"),
     (torch.Tensor, "a tensor"),
     (np.ndarray, "an array"),
@@ -159,8 +233,12 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 
 
 def _kind(value: Any) -> str:
-    known = (words for kind, words in _KINDS if isinstance(value, kind))
-    return next(known, f"of the type {type(value).__name__}")
+    return _type_in_words(type(value))
+
+
+def _type_in_words(wanted: type) -> str:
+    known = (words for kind, words in _KINDS if issubclass(wanted, kind))
+    return next(known, f"of the type {wanted.__name__}")
 
 
 def _argument(value: Any) -> str:

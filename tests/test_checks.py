@@ -5,7 +5,16 @@ import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 
-from alexnet_course.checks import NotYet, check, check_call, check_whole
+from alexnet_course.checks import (
+    NotYet,
+    call,
+    check,
+    check_call,
+    check_refused,
+    check_that,
+    check_whole,
+    entries,
+)
 
 
 def words(*arguments, **options):
@@ -106,3 +115,46 @@ def test_a_notebook_shows_the_words_alone(capsys):
     shell.run_cell("from alexnet_course.checks import check\ncheck('conv1', 54, 55)")
     shown = capsys.readouterr().out
     assert "✗ conv1 is 54; expected 55." in shown and "Traceback" not in shown
+
+
+def told(action, *arguments, **named):
+    with pytest.raises(NotYet) as caught:
+        action(*arguments, **named)
+    return str(caught.value)
+
+
+def give(answer):
+    return answer
+
+
+def test_what_a_function_gives_is_handed_on_if_it_is_of_the_kind():
+    ones = torch.ones(2, 3)
+    assert call(give, ones, shape=(2, 3)) is ones
+    assert call(give, answer=[1], gives=list) == [1]
+    assert call(give, 3) == 3 and call(give, None, gives=None) is None
+    assert told(call, give, None) == "give(None): nothing there yet."
+    assert told(call, give, "3", gives=float) == "give('3') is a text, '3'; expected a number."
+    assert "is a truth value, True; expected a number" in told(call, give, True, gives=float)
+    assert told(call, give, ones, shape=(3, 2)) == (
+        "give(tensor (2, 3)) has the shape (2, 3); expected (3, 2)."
+    )
+    assert "expected a tensor" in told(call, give, 3, shape=(2,))
+    assert told(call, int, "x").startswith("int('x') stopped with ValueError: ")
+
+
+def test_an_error_that_is_asked_for_is_right_and_any_other_outcome_is_told(capsys):
+    check_refused(int, ("x",))
+    assert capsys.readouterr().out == "✓ int('x') is a ValueError\n"
+    assert told(check_refused, int, (3,)) == "int(3) is 3; expected a ValueError."
+    assert told(check_refused, len, (3,)).endswith("has no len(); expected a ValueError.")
+    assert told(check_that, False, "none; expected one.") == "none; expected one."
+    check_that(True, "nothing to say")
+
+
+def test_entries_come_as_plain_numbers_or_are_told():
+    held = {"a": np.float64(2), "b": torch.tensor(3), "c": "4", "d": None}
+    assert entries(held, ("a", "b")) == [2, 3]
+    assert told(entries, held, ("a", "c")) == "c is a text, '4'; expected a number."
+    assert told(entries, held, ("d",)) == told(entries, {}, ("d",)) == "d: nothing there yet."
+    assert "expected the dictionary" in told(entries, None, ("a",))
+    assert "expected the dictionary" in told(check_whole, [1])

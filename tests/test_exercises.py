@@ -1,7 +1,10 @@
 """The exercises: sources that pass, releases that give nothing away, tests that tell right from
 wrong."""
 
+import dataclasses
+import functools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +13,7 @@ import nbformat
 import pytest
 import yaml
 
+import bad_answers
 from test_notebooks import ROOT, notebooks
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -24,6 +28,12 @@ SOURCES = exercises.sources()
 def quick(monkeypatch):
     monkeypatch.setenv("ALEXNET_COURSE_CIFAR10", "stand-in")
     monkeypatch.setenv("ALEXNET_COURSE_SCALE", "quick")
+
+
+@functools.cache
+def graded(name):
+    """The graded code of an exercise, whose cells run once."""
+    return list(exercises.items(SOURCES[name]))
 
 
 def cells(path):
@@ -54,10 +64,93 @@ def test_an_exercise_is_whole(name):
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_known_answer_is_judged_rightly(name):
-    found = [
-        fault for item in exercises.items(SOURCES[name]) for fault in exercises.faults(name, item)
-    ]
+    found = [fault for item in graded(name) for fault in exercises.faults(name, item)]
     assert not found, "\\n".join(found)
+
+
+NUMBER_0_ONLY = ("typed in", "another student")  # how such known answers begin
+
+
+def drawn(item):
+    """What the student's number makes of the values that a warm-up is about."""
+    asked = set(re.findall(r"\w+", item.solution + item.test)) - {"student"}
+    values = {name: item.before[name] for name in sorted(asked & item.before.keys())}
+    return repr({n: v for n, v in values.items() if isinstance(v, (int, float, list))})
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_known_answers_of_warm_ups_are_judged_rightly_for_every_number(name):
+    """What is drawn tells the known mistakes from the truth, and all that is right passes."""
+    wrong, right = exercises.answers(name)
+    for item in exercises.numbered(SOURCES[name]):
+        tried = {drawn(item): 0}
+        for number in range(1, 100):
+            mine = exercises.with_number(item, number)
+            known = tried.setdefault(drawn(mine), number) != number
+            if known and not item.by_hand:
+                continue
+            assert not (error := mine.fault()), (item.name, number, error)
+            if known or not item.by_hand:
+                continue
+            for what, body in right[item.name].items():
+                error = None if what.startswith(NUMBER_0_ONLY) else mine.fault(body)
+                assert not error, (item.name, number, what, error)
+            for what, body in wrong[item.name].items():
+                error = mine.fault(body, hidden=False)
+                assert error or what.startswith(NUMBER_0_ONLY), (item.name, number, what)
+
+
+TELLS = re.compile("expected|differ by|stopped with|nothing there yet")
+
+
+def told(judged):
+    """The answers of a wrong kind that a test doesn't refuse in words."""
+    return [
+        (place, kind, error, words)
+        for place, kind, error, words in judged
+        if error != "NotYet" or not TELLS.search(words)
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="each bad answer is tried in a process")
+@pytest.mark.parametrize("name", SOURCES)
+def test_answers_of_a_wrong_kind_are_refused_in_words(name):
+    """Nothing, text, an object and so on, at every place at which a test asks for the answer."""
+    for item in graded(name):
+        judged = [*bad_answers.of_functions(item), *bad_answers.of_values(item)]
+        assert judged, item.name
+        assert not told(judged), item.name
+
+
+def test_the_trial_of_bad_answers_notices_a_test_that_fails_without_words():
+    item = next(item for item in exercises.items(SOURCES["ex03"]) if item.name == "positions")
+    for test in ("assert positions(8, 3) == 6", "positions(8, 3) + 1", "positions(8, 3)"):
+        judged = [*bad_answers.of_functions(dataclasses.replace(item, test=test))]
+        assert len(told(judged)) == len(judged) == 1, test
+
+
+def minutes(path):
+    """Five a task and one a line of the solution, to the nearest quarter of an hour."""
+    held = [cell for cell in cells(path) if about(cell)]
+    solutions = [
+        line
+        for cell in held
+        if cell.cell_type == "code"
+        for region in exercises.REGION.finditer(cell.source)
+        for line in region[0].splitlines()
+        if line.strip() and not line.strip().startswith("#")
+    ]
+    tasks = sum(about(cell)["grade"] for cell in held)
+    return 15 * round((5 * tasks + len(solutions)) / 15)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_estimated_times_follow_the_work(name):
+    path = SOURCES[name]
+    guide = (ROOT / "book" / "instructors.md").read_text()
+    (line,) = (row for row in guide.splitlines() if f"/{path.name})" in row)
+    assert f"| {minutes(path)} min |" in line.replace("\N{NO-BREAK SPACE}", " ")
+    assert f"takes about {minutes(path)} minutes;" in cells(path)[0].source
 
 
 def test_releases_are_those_of_the_sources(tmp_path):

@@ -130,6 +130,9 @@ WRONG = {
         """,
     },
     "plain-torch": {
+        "frozen": """
+            return nn.Sequential(nn.Conv2d(3, 8, 5, stride=2), nn.ReLU(), nn.LocalResponseNorm(3, 0.9, 0.75, 2.0), nn.MaxPool2d(3, 2, ceil_mode=True), nn.Conv2d(8, 12, 3, padding=1, groups=2, bias=False), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(108, 20), nn.ReLU(), nn.Dropout(0.4), nn.Linear(20, 5)).requires_grad_(False)
+        """,
         "alpha as in the table": """
             return nn.Sequential(
                 nn.Conv2d(3, 8, 5, stride=2), nn.ReLU(),
@@ -222,6 +225,17 @@ WRONG = {
         """,
     },
     "ungrouped": {
+        "frozen": """
+            new = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, bias=conv.bias is not None)
+            with torch.no_grad():
+                new.weight.zero_()
+                o, i = conv.out_channels // conv.groups, conv.in_channels // conv.groups
+                for g in range(conv.groups):
+                    new.weight[g * o:(g + 1) * o, g * i:(g + 1) * i] = conv.weight[g * o:(g + 1) * o]
+                if conv.bias is not None:
+                    new.bias.copy_(conv.bias)
+            return new.requires_grad_(False)
+        """,
         "weights repeated": """
             whole = nn.Conv2d(
                 conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding,

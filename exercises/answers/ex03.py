@@ -51,6 +51,31 @@ WRONG = {
         """,
     },
     "positions": {
+        "another error": """
+            r = size + 2 * padding - window
+            return {"down": r // stride + 1, "up": -(-r // stride) + 1}[rounding]
+        """,
+        "no rounding is down": """
+            r = size + 2 * padding - window
+            if rounding in ("down", None, ""):
+                return r // stride + 1
+            if rounding == "up":
+                return -(-r // stride) + 1
+            raise ValueError
+        """,
+        "small and capital letters alike": """
+            r = size + 2 * padding - window
+            if rounding.lower() not in ("down", "up"):
+                raise ValueError
+            return r // stride + 1 if rounding.lower() == "down" else -(-r // stride) + 1
+        """,
+        "padding ignored when up": """
+            if rounding == "up":
+                return -(-(size - window) // stride) + 1
+            if rounding != "down":
+                raise ValueError
+            return (size + 2 * padding - window) // stride + 1
+        """,
         "rounds before the padding": """
             if rounding == "down":
                 return (size - window) // stride + 1 + 2 * padding // stride
@@ -95,6 +120,9 @@ WRONG = {
         """,
     },
     "sides-that-give": {
+        "search up to 500": """
+            return [s for s in range(1, 500) if s + 2 * padding >= window and (s + 2 * padding - window) // stride + 1 == wanted]
+        """,
         "only the one that fits": """
             return [(wanted - 1) * stride + window - 2 * padding]
         """,
@@ -131,6 +159,20 @@ WRONG = {
         """,
     },
     "receptive-field": {
+        "the list emptied": """
+            f = 1
+            while layers:
+                w, s = layers.pop()
+                f = (f - 1) * s + w
+            return f
+        """,
+        "at most 300 pixels": """
+            f, d = 1, 1
+            for w, s in layers:
+                f += (w - 1) * d
+                d *= s
+            return min(f, 300)
+        """,
         "strides ignored": """
             return 1 + sum(window - 1 for window, _ in layers)
         """,

@@ -84,6 +84,15 @@ WRONG = {
         """,
     },
     "conv-cost": {
+        "their sum is divided": """
+            c, h, w = shape
+            if (c + outputs) % groups:
+                raise ValueError
+            n = outputs * c // groups * window ** 2
+            a = (h + 2 * padding - window) // stride + 1
+            b = (w + 2 * padding - window) // stride + 1
+            return n + outputs * bias, n * a * b
+        """,
         "groups ignored": """
             channels, height, width = shape
             if channels % groups or outputs % groups:

@@ -2,6 +2,26 @@
 
 WRONG = {
     "hand-pooling": {
+        "the first gradient stays": """
+            x = torch.tensor(small_map).double()
+            for name, w in (("z = 2", 2), ("z = 3", 3)):
+                out, back = [], {}
+                for n, (r, c) in enumerate(((0, 0), (0, 2), (2, 0), (2, 2))):
+                    m = int(x[r:r + w, c:c + w].max())
+                    out.append(m)
+                    back.setdefault(m, 10 ** n)
+                pooled[name], passed_back[name] = out, back
+        """,
+        "the stride is the window": """
+            x = torch.tensor(small_map).double()
+            for name, w in (("z = 2", 2), ("z = 3", 3)):
+                out, back = [], {}
+                for n, (r, c) in enumerate(((0, 0), (0, w), (w, 0), (w, w))):
+                    m = int(x[r:r + w, c:c + w].max())
+                    out.append(m)
+                    back[m] = back.get(m, 0) + 10 ** n
+                pooled[name], passed_back[name] = out, back
+        """,
         "the later gradient takes the place of the earlier": """
             for name, z in [("z = 2", 2), ("z = 3", 3)]:
                 corners = [(0, 0), (0, 2), (2, 0), (2, 2)]
@@ -449,10 +469,10 @@ RIGHT = {
     "hand-pooling": {
         "typed in": """
             if student == 0:
-                pooled = {"z = 2": [6, -3, 8, 7], "z = 3": [6, 7, 8, 7]}
+                pooled = {"z = 2": [5, -4, 7, 6], "z = 3": [5, 6, 7, 6]}
                 passed_back = {
-                    "z = 2": {6: 1, -3: 10, 8: 100, 7: 1000},
-                    "z = 3": {6: 1, 7: 10 + 1000, 8: 100},
+                    "z = 2": {5: 1, -4: 10, 7: 100, 6: 1000},
+                    "z = 3": {5: 1, 6: 10 + 1000, 7: 100},
                 }
         """,
         "by PyTorch, with zeros left in": """

@@ -428,6 +428,16 @@ WRONG = {
 
 RIGHT = {
     "hand-pieces": {
+        "tensors": """
+            p = 2 * (side - 31) ** 2
+            results = {"pieces": p, "shared pixels": (64 - side) ** 2, "met": 1 - (1 - 1 / p) ** 10, "red": 60 * first_draw - 1.2 + 2.4, "green": 60 * first_draw + 2.4 - 1.2, "blue": 30 * first_draw - 2.4 - 2.4, "spread of green": .1 * (3600 + 576 + 36) ** .5}
+            results = {k: torch.tensor(v) for k, v in results.items()}
+        """,
+        "four decimals": """
+            p = 2 * (side - 31) ** 2
+            results = {"pieces": p, "shared pixels": (64 - side) ** 2, "met": 1 - (1 - 1 / p) ** 10, "red": 60 * first_draw - 1.2 + 2.4, "green": 60 * first_draw + 2.4 - 1.2, "blue": 30 * first_draw - 2.4 - 2.4, "spread of green": .1 * (3600 + 576 + 36) ** .5}
+            results = {k: round(v, 4) for k, v in results.items()}
+        """,
         "in numbers": """
             places = side - 31
             results = {

@@ -309,6 +309,27 @@ WRONG = {
         ),
     },
     "mended": {
+        "images shuffled in place": """
+            images.copy_(images.flip(0))
+            labels.copy_(labels.flip(0))
+            log = []
+            ss = [DistributedSampler(images, workers, r, seed=seed) for r in range(workers)]
+            gs = [torch.Generator().manual_seed(seed * 100 + r) for r in range(workers)]
+            for epoch in range(epochs):
+                for s in ss:
+                    s.set_epoch(epoch)
+                orders = [list(s) for s in ss]
+                for start in range(0, len(orders[0]), share):
+                    es = []
+                    for r in range(workers):
+                        p = orders[r][start:start + share]
+                        g, k = of_one_share(weight, images[p], labels[p], gs[r])
+                        es.append({"epoch": epoch, "step": start // share, "rank": r, "places": p, "kept": k, "gradient": g})
+                    change = -rate * sum(e["gradient"] for e in es) / workers
+                    weight += change
+                    log += [e | {"change": change} for e in es]
+            return log
+        """,
         "set_epoch still forgotten": changed(MENDED, (SET_EPOCH, "")),
         "set_epoch always 0": changed(MENDED, ("set_epoch(epoch)", "set_epoch(0)")),
         "one sampler alone is told": changed(
@@ -373,6 +394,10 @@ WRONG = {
 
 RIGHT = {
     "hand-towers": {
+        "four decimals": """
+            results = {"u": 14, "v": 2, "sent home": 2, "gradient of a": 3 * slope + 2, "gradient of the weight": 6 * slope + 4, "crosses": 4 * (maps * 169 + 1200), "each sends": 3_000_000, "from": 2_000_000 // (4 * (maps * 169 + 1200)) + 1, "counts": (batch // 4 + 1) / (batch // 4)}
+            results['counts'] = round(results['counts'], 4)
+        """,
         "in numbers": BY_HAND,
         "by torch": """
             made = torch.tensor([2.0 * 1 + 2, 2 * 3 - 4], requires_grad=True)

@@ -178,6 +178,21 @@ WRONG = {
         """,
     },
     "plateau-rates": {
+        "begins at 100 per cent": """
+            out, best, wait, n = [], 100, 0, 0
+            rate = first_rate
+            for e in errors:
+                out.append(rate)
+                if e < best:
+                    best, wait = e, 0
+                else:
+                    wait += 1
+                if wait >= patience and n < drops:
+                    rate /= 10
+                    wait = 0
+                    n += 1
+            return out
+        """,
         "an epoch's own error sets its rate": """
             rates, lowest, waited, dropped = [], math.inf, 0, 0
             for error in errors:
@@ -395,6 +410,18 @@ WRONG = {
 
 RIGHT = {
     "hand-steps": {
+        "tensors": """
+            w, v = 10.0, 0.0
+            out = []
+            for r in (.1, .1, .01):
+                old = (w, v)
+                v = .5 * v - .1 * r * w - r * gradient
+                w += v
+                out.append(w)
+            w2, v2 = old
+            weights = {"w1": out[0], "w2": out[1], "paper w3": out[2], "torch w3": w2 - .01 * (.5 * (-v2 / .1) + gradient + .1 * w2)}
+            weights = {k: torch.tensor(v, dtype=torch.double) for k, v in weights.items()}
+        """,
         "typed in": """
             if gradient == 2:
                 weights = {"w1": 9.7, "w2": 9.253, "paper w3": 9.000247, "torch w3": 9.201397}

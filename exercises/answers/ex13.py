@@ -2,6 +2,12 @@
 
 WRONG = {
     "hand-study": {
+        "the sign of the interaction": """
+            d = torch.tensor([1, 1.5, third]).double()
+            h = (d.std() / 3 ** .5).item()
+            results = {"A taken away": both - 74, "A added": 7, "interaction": both - 81, "half-width": stats.t.ppf(.975, 2) * h, "strict half-width": stats.t.ppf(1 - .05 / 16, 2) * h, "chance": 1 - .95 ** 8}
+            results['interaction'] *= -1
+        """,
         "A taken away as a loss": """
             d = torch.tensor([1, 1.5, third]).double()
             half = stats.t.ppf(0.975, 2) * d.std().item() / 3**0.5

@@ -54,6 +54,26 @@ WRONG = {
         """,
     },
     "cut-patch": {
+        "far above begins from below": """
+            c, h, w = image.shape
+            out = torch.full((c, side, side), grey, dtype=image.dtype)
+            a, b = top % h if top < -h else max(0, top), min(h, top + side)
+            l, r = max(0, left), min(w, left + side)
+            if a < b and l < r:
+                out[:, a - top:b - top, l - left:r - left] = image[:, a:b, l:r]
+            return out
+        """,
+        "a part of the image itself": """
+            c, h, w = image.shape
+            out = torch.full((c, side, side), grey, dtype=image.dtype)
+            a, b = max(0, top), min(h, top + side)
+            l, r = max(0, left), min(w, left + side)
+            if top >= 0 and left >= 0 and top + side <= h and left + side <= w:
+                return image[:, top:top + side, left:left + side]
+            if a < b and l < r:
+                out[:, a - top:b - top, l - left:r - left] = image[:, a:b, l:r]
+            return out
+        """,
         "moved into the image": """
             height, width = image.shape[1:]
             top = min(max(top, 0), max(height - side, 0))
@@ -361,6 +381,17 @@ RIGHT = {
         """,
     },
     "calibration": {
+        "with limits": """
+            p, g = probabilities.max(1)
+            ok = (g == labels).double()
+            p = p.double()
+            total = 0
+            for k in range(groups):
+                m = (p > k / groups) & (p <= (k + 1) / groups)
+                if m.any():
+                    total += (p[m].mean() - ok[m].mean()).abs() * m.sum()
+            return 100 * (total / len(p)).item()
+        """,
         "by a histogram": """
             import numpy as np
 

@@ -2,6 +2,11 @@
 
 WRONG = {
     "by-hand": {
+        "pool1 rounded down": """
+            a = -(-(size - 3) // 3) + 1
+            numbers = {"conv1": a, "pool1": -(-(a - 3) // 2) + 1, "conv1 by PyTorch": (size - 3) // 3 + 1, "pieces": 2 * (spare + 1) ** 2}
+            numbers['pool1'] = (a - 3) // 2 + 1
+        """,
         "the two rules swapped": """
             low, high = 1 + (size - 3) // 3, 1 - (-(size - 3) // 3)
             numbers["conv1"], numbers["conv1 by PyTorch"] = low, high
@@ -102,6 +107,15 @@ WRONG = {
         """,
     },
     "what-differs": {
+        "small numbers rounded": """
+            def read(t):
+                p = configparser.ConfigParser()
+                p.optionxform = str
+                p.read_string(t)
+                return {(s, f): round(float(v), 4) for s in p.sections() for f, v in p[s].items()}
+            a, b = read(first), read(second)
+            return {k: (a.get(k), b.get(k)) for k in {*a, *b} if a.get(k) != b.get(k)}
+        """,
         "small names": """
             found = []
             for text in (first, second):
@@ -190,6 +204,20 @@ WRONG = {
         """,
     },
     "code-step": {
+        "names end at the first point": """
+            with torch.no_grad():
+                for n, w in tensors.items():
+                    layer, kind = n.split(".")[0], n.split(".")[-1]
+                    e = rates.get(layer, (0.0, 0.0))[0 if kind == "weight" else 1]
+                    if e == 0:
+                        continue
+                    v = velocities[n]
+                    v *= momentum
+                    v -= e * w.grad
+                    if kind == "weight":
+                        v -= e * decay * w
+                    w += v
+        """,
         "biases decay too": """
             with torch.no_grad():
                 for name, w in tensors.items():

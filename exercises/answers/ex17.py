@@ -49,6 +49,10 @@ WRONG = {
         """,
     },
     "pointwise": {
+        "a convolution by another name": """
+            kernel = weight[:, :, None, None]
+            return torch.conv2d(maps, kernel, bias, stride)
+        """,
         "reshaped without permuting": """
             small = maps[:, :, ::stride, ::stride]
             n, c, h, w = small.shape
