@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -34,6 +35,7 @@ from archives import Gathered
 from collecting import Handed, Refused, collect
 from mending import graded
 from owners import LEFT_OUT, Roll, tidy
+from running import name_of_test
 from tables import read_table, write_table
 
 AUTOGRADED = "autograded"
@@ -66,6 +68,12 @@ class Course:
         name = self.sources[exercise].name
         path = self.folder / AUTOGRADED / student / exercise / name
         return nbformat.read(path, as_version=4).cells if path.exists() else []
+
+    def blank(self, exercise: str) -> list[tuple[str, str]]:
+        """The code of a release: the names of its tests, empty for other cells, and the sources."""
+        path = self.folder / "release" / exercise / self.sources[exercise].name
+        cells = nbformat.read(path, as_version=4).cells
+        return [(name_of_test(cell), cell.source) for cell in cells if cell.cell_type == "code"]
 
     def register(self) -> dict[str, NotebookNode]:
         """Enter all exercises into the gradebook; gives their releases."""
@@ -182,9 +190,7 @@ def _autograde(course: Course, one: Handed, number: str | None) -> list[str]:
         path.mkdir(parents=True)
         name = course.sources[one.exercise].name
         (path / name).write_text(nbformat.writes(one.notebook), encoding="utf-8")
-        os.environ.pop("ALEXNET_COURSE_NUMBER", None)
-        if number is not None:
-            os.environ["ALEXNET_COURSE_NUMBER"] = number
+        course.api.config.Run.update(number=number or "", blank=course.blank(one.exercise))
         result = course.api.autograde(one.exercise, one.student, force=True)
         why = "" if result["success"] else _reason(result.get("log", "") + result.get("error", ""))
         after = _standing(course, one)
@@ -261,6 +267,11 @@ def digest_of(answer: str) -> str:
 
 
 def _reason(log: str) -> str:
+    if found := re.search(r"running\.Tampered: (.*)", log):
+        return (
+            f"its code changes the checks: at its end, {found[1]} passes them. Read it, then ask the "
+            "student (if a blank notebook has points too, the exercise is at fault)"
+        )
     if "DeadKernelError" in log or "Kernel died" in log:
         return "its code ends Python itself (or takes all memory): read it, then ask the student"
     if "UnresponsiveKernelError" in log:
