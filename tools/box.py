@@ -1,8 +1,8 @@
 """A box for a student's code: bubblewrap's walls around a kernel, and limits within them.
 
-As the command of a kernel, ``python tools/box.py CONNECTION_FILE …`` starts ipykernel where there is
-no network, no other process, the system to be read, of the course the package alone, and nowhere to
-write but a little memory. When this process ends, all that began in the box ends with it.
+As the command of a kernel, ``python tools/box.py CONNECTION_FILE …`` starts ipykernel where there
+is no network, no other process, the system to be read, of the course the package alone, and nowhere
+to write but a little memory. When this process ends, all that began in the box ends with it.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ def _walls(file: int, info: int) -> list[str]:
     """
     python = (sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parents[1]))
     shown = dict.fromkeys([*SYSTEM, *python])
-    set_up = {
+    set_up: dict[str, str] = {
         **{name: os.environ[name] for name in KEPT if name in os.environ},
         **{"HOME": "/tmp", "USER": "student", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"},
         "PYTHONPATH": "/course",
@@ -93,7 +93,7 @@ def why_not() -> str:
     """Why there can be no box here; empty if there can be one."""
     if not shutil.which("bwrap"):
         return "bubblewrap is not installed"
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     try:
         process, root = start([sys.executable, "-c", "print(input())"], **pipes)
         seen = (root / "tmp").is_dir()

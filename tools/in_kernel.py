@@ -1,5 +1,5 @@
-"""What ``running.py`` puts into a student's kernel: the names as they were behind each visible test,
-so that hidden tests can come after all else, and a sign that a cell has run to its end.
+"""What ``running.py`` puts into a student's kernel: it keeps the names as they are behind each
+visible test, so that hidden tests can come after all else, and tells that a test has run to its end.
 """
 
 import copy
@@ -12,7 +12,7 @@ from typing import Any
 from IPython import get_ipython
 from IPython.display import publish_display_data
 
-SIGN = "application/x-has-run"
+SIGN = "application/x-has-run"  # as in running.py
 _HISTORY = re.compile(r"_+\d*|_i+\d*|_ih|_oh|_dh")
 _moments: dict[object, tuple[dict[str, Any], list[tuple[Any, Any]]]] = {}
 

@@ -2,8 +2,8 @@
 
 The student's cells and the visible tests run in their order, as the student ran them. Hidden tests
 are put in when all of that is done, each where its visible part left off. Last comes what must fail:
-wrong values, and the blank notebook. What has passed is decided here, by what the kernel answers and
-by what only a test that has run to its end can say. What a cell shows is shown, and decides nothing.
+wrong values, and the blank notebook. What has passed is decided by what the kernel answers and by
+what only a test that has run to its end can say. What a cell shows is shown, and decides nothing.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from mending import graded
 HIDDEN = re.compile(r"(?ms)^### BEGIN HIDDEN TESTS\n.*?^### END HIDDEN TESTS$\n?")
 NUMBER = re.compile(r'\bos\.environ\.get\(\s*"ALEXNET_COURSE_NUMBER",\s*(\w+)\s*\)')
 IN_KERNEL = (Path(__file__).parent / "in_kernel.py").read_text(encoding="utf-8")
-SIGN = re.search(r'SIGN = "(.+)"', IN_KERNEL)[1]  # the kind of output that only a test's end has
+SIGN = "application/x-has-run"  # the kind of output that only a test's end has
 CALL = "__import__('in_kernel').{}({!r})"
 MESSAGE = 50 * 2**20  # bytes of one message, beyond which the kernel is cut off
 LINE = 10_000  # characters of a line of an error that are shown
@@ -103,7 +103,9 @@ class Run(Execute):
 
     boxed = Bool(help="whether the kernel runs in the box").tag(config=True)
     number = Unicode("", help="the student's number; empty if none is checked").tag(config=True)
-    blank = List(help="the release's code: name of a test or none, and source").tag(config=True)
+    blank: Any = List(help="the release's code: name of a test or none, and source").tag(
+        config=True
+    )
     in_all = Integer(300, help="seconds for a notebook").tag(config=True)
     most = Integer(2 * 2**20, help="bytes that a cell may show").tag(config=True)
 
@@ -215,7 +217,7 @@ class Run(Execute):
                 cut = f"\n… nothing more is shown: over {self.most // 2**20} MB in one cell\n"
                 cell.outputs.append(new_output("stream", text=cut))
             if self._left < -MESSAGE <= self._left + size:
-                asyncio.ensure_future(self.km.interrupt_kernel())
+                self._interrupting = asyncio.ensure_future(self.km.interrupt_kernel())
             if self._left < 0:
                 return None
         return super().process_message(msg, cell, cell_index)
