@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ SPACE = 256 * MB  # bytes of all files below /tmp, and as many of shared memory
 THREADS = 512
 PROCESSES = 64
 OPEN = 256  # files at a time
+PROGRAM = "bwrap"
 KEPT = ("OMP_NUM_THREADS", "ALEXNET_COURSE_CIFAR10", "ALEXNET_COURSE_SCALE", "NBGRADER_EXECUTION")
 SYSTEM = (
     *("/usr", "/bin", "/lib", "/lib32", "/lib64", "/sys/devices/system/cpu"),
@@ -38,6 +40,13 @@ def memory() -> int:
     return min(4096 * MB, os.sysconf("SC_PHYS_PAGES") * PAGE // 2)
 
 
+def _surroundings() -> dict[str, str]:
+    """The environment in the box; bwrap itself has it too, since its own can be read from inside."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    home = {"HOME": "/tmp", "USER": "student", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+    return kept | home | {"PYTHONPATH": "/course"}
+
+
 def _walls(file: int, info: int) -> list[str]:
     """The command that runs another one in the box, and tells of it on the descriptor ``info``.
 
@@ -45,15 +54,9 @@ def _walls(file: int, info: int) -> list[str]:
     """
     python = (sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parents[1]))
     shown = dict.fromkeys([*SYSTEM, *python])
-    set_up: dict[str, str] = {
-        **{name: os.environ[name] for name in KEPT if name in os.environ},
-        **{"HOME": "/tmp", "USER": "student", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"},
-        "PYTHONPATH": "/course",
-    }
     return [
-        *("bwrap", "--unshare-user", "--unshare-all", "--cap-drop", "ALL"),
-        *("--die-with-parent", "--new-session", "--info-fd", str(info), "--clearenv"),
-        *(word for name, value in set_up.items() for word in ("--setenv", name, value)),
+        *(PROGRAM, "--unshare-user", "--unshare-all", "--cap-drop", "ALL"),
+        *("--die-with-parent", "--new-session", "--info-fd", str(info)),
         *(word for path in shown for word in ("--ro-bind-try", path, path)),
         *("--ro-bind", str(PACKAGE), f"/course/{PACKAGE.name}", "--proc", "/proc", "--dev", "/dev"),
         *("--size", str(SPACE), "--tmpfs", "/tmp", "--size", str(SPACE), "--tmpfs", "/dev/shm"),
@@ -76,7 +79,9 @@ def start(
         file.write(connection)
         file.seek(0)
         within = file.fileno(), info
-        process = subprocess.Popen([*_walls(*within), *command], pass_fds=within, **options)
+        process = subprocess.Popen(
+            [*_walls(*within), *command], pass_fds=within, env=_surroundings(), **options
+        )
     os.close(info)
     said = b""
     while b"}" not in said and (more := os.read(told, 4096)):
@@ -85,24 +90,25 @@ def start(
     if not (found := re.search(rb'"child-pid": (\d+)', said)):
         process.wait()
         raise OSError("bwrap could not make a box")
-    return process, Path(f"/proc/{int(found[1])}/root")
+    root = Path(f"/proc/{int(found[1])}/root")
+    while process.poll() is None and root.samefile("/"):  # its walls are not all up yet
+        time.sleep(0.01)
+    return process, root
 
 
 @functools.cache
 def why_not() -> str:
     """Why there can be no box here; empty if there can be one."""
-    if not shutil.which("bwrap"):
+    if not shutil.which(PROGRAM):
         return "bubblewrap is not installed"
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     try:
-        process, root = start([sys.executable, "-c", "print(input())"], **pipes)
-        seen = (root / "tmp").is_dir()
-        said, errors = process.communicate(b"here\n")
+        process, root = start([sys.executable, "-c", "print('here', flush=True); input()"], **pipes)
+        here = process.stdout.readline() == b"here\n" and (root / "tmp").is_dir()
+        _, errors = process.communicate(b"\n")
     except OSError as error:
         return str(error)
-    if said == b"here\n" and seen:
-        return ""
-    return (errors.decode(errors="replace").strip() or "what is in a box can't be reached")[-200:]
+    return "" if here else errors.decode(errors="replace").strip()[-200:] or "it can't be reached"
 
 
 def _too_much(root: Path) -> bool:

@@ -45,8 +45,8 @@ WAITING = "written answers to grade"
 PLACE = ("student", "exercise", "cell")  # where a written answer is
 Place = tuple[str, str, str]
 NO_BOX = (
-    "students' code runs as you. It can read and change your files and this grading, use the network "
-    "and leave programs running; 'For instructors' tells of a container."
+    "students' code runs as you. It can read and change your files and this grading, use the "
+    "network and leave programs running; 'For instructors' tells of a container."
 )
 LONGEST = 32_000  # characters of an answer in a table; spreadsheets hold 32,767 in a cell
 
@@ -372,7 +372,8 @@ def _doubts(book: Gradebook, course: Course) -> list[str]:
     for student, exercise, submission in _submissions(book):
         cells = {graded(cell).get("grade_id"): cell for cell in course.cells(student, exercise)}
         for grade in (grade for notebook in submission.notebooks for grade in notebook.grades):
-            place = f"{student}, {exercise}, {grade.name}: {grade.score:g} of {grade.max_score:g} points"
+            given = f"{grade.score:g} of {grade.max_score:g} points"
+            place = f"{student}, {exercise}, {grade.name}: {given}"
             if not 0 <= grade.score <= grade.max_score:
                 found.append(f"{place} in the gradebook")
             if grade.name in cells:

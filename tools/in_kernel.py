@@ -1,5 +1,7 @@
-"""What ``running.py`` puts into a student's kernel: it keeps the names as they are behind each
-visible test, so that hidden tests can come after all else, and tells that a test has run to its end.
+"""What ``running.py`` puts into a student's kernel.
+
+It keeps the names as they are behind each visible test, so that hidden tests can come after all
+else, and tells that a test has run to its end.
 """
 
 import copy

@@ -7,7 +7,6 @@ what only a test that has run to its end can say. What a cell shows is shown, an
 """
 
 import asyncio
-import contextlib
 import json
 import re
 import secrets
@@ -23,6 +22,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
+from nbclient.exceptions import CellExecutionComplete
 from nbgrader.preprocessors import Execute
 from traitlets import Bool, Integer, List, Unicode, default
 
@@ -207,20 +207,30 @@ class Run(Execute):
         super().on_cell_executed(**about)
 
     def process_message(self, msg: dict, cell: NotebookNode, cell_index: int) -> Any:
-        """nbclient's, but for what nothing is left for, and for widgets."""
+        """nbclient's, but for widgets, for what is too much, and for what is against the format."""
+        try:
+            if self._is_to_be_shown(msg, cell):
+                return super().process_message(msg, cell, cell_index)
+        except CellExecutionComplete:
+            raise
+        except Exception as error:
+            self.log.debug("a message against the format: %s", error)
+        return None
+
+    def _is_to_be_shown(self, msg: dict, cell: NotebookNode) -> bool:
+        """Whether there is room for a message; a cell that goes on and on is interrupted."""
+        if msg["msg_type"] == "status" or SIGN in msg["content"].get("data", {}):
+            return True
         if msg["msg_type"].startswith("comm"):
-            return None
-        if msg["msg_type"] != "status" and SIGN not in msg["content"].get("data", {}):
-            size, before = len(json.dumps(msg["content"], default=str)), self._left
-            self._left -= size
-            if self._left < 0 <= before:
-                cut = f"\n… nothing more is shown: over {self.most // 2**20} MB in one cell\n"
-                cell.outputs.append(new_output("stream", text=cut))
-            if self._left < -MESSAGE <= self._left + size:
-                self._interrupting = asyncio.ensure_future(self.km.interrupt_kernel())
-            if self._left < 0:
-                return None
-        return super().process_message(msg, cell, cell_index)
+            return False
+        before = self._left
+        self._left -= len(json.dumps(msg["content"], default=str))
+        if self._left < 0 <= before:
+            cut = f"\n… nothing more is shown: over {self.most // 2**20} MB in one cell\n"
+            cell.outputs.append(new_output("stream", text=cut))
+        if self._left < -MESSAGE <= before:
+            self._interrupting = asyncio.ensure_future(self.km.interrupt_kernel())
+        return self._left >= 0
 
 
 def name_of_test(cell: NotebookNode) -> str:
@@ -235,14 +245,9 @@ def _data(output: NotebookNode) -> dict:
 
 
 def _storable(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """``outputs`` without what is no output or no text, and long errors cut."""
-    kept = []
+    """``outputs`` with long errors cut, and no half of a character, which no file can hold."""
     for output in outputs:
         if output.output_type == "error":
             output.evalue = output.evalue[:LINE]
             output.traceback = [line[:LINE] for line in output.traceback[:LINES]]
-        output = nbformat.from_dict(json.loads(well_formed(json.dumps(output, ensure_ascii=False))))
-        with contextlib.suppress(nbformat.ValidationError):
-            nbformat.v4.nbbase.validate(output, ref="output")
-            kept.append(output)
-    return kept
+    return nbformat.from_dict(json.loads(well_formed(json.dumps(outputs, ensure_ascii=False))))
