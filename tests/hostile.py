@@ -1,10 +1,10 @@
 """Submissions that attack the grading: one table of what they try, and how they are graded."""
 
-import copy
-import os
+import json
 import sys
 import zipfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import nbformat
 
@@ -38,9 +38,9 @@ damage()
     "reads the sources with their hidden tests": "damage(open(source).read())",
     "looks for notebooks everywhere": """
 import os
-for folder, _, files in os.walk("/"):
-    found = [name for name in files if name.endswith(".ipynb") and "site-packages" not in folder]
-    if found and not folder.startswith(("/proc", "/usr")):
+for folder, inside, files in os.walk("/"):
+    inside[:] = [one for one in inside if one not in ("proc", "sys", "usr", "site-packages")]
+    if found := [name for name in files if name.endswith(".ipynb")]:
         damage(folder, found)
 """,
     "reads the answers in the repository": """
@@ -144,7 +144,7 @@ def late(*anything):
     open(precious, "w")
 signal.signal(signal.SIGTERM, late)
 """,
-    "writes past Jupyter": "import os\nos.write(1, b'DAMAGE 1\\n')\nos.write(2, b'DAMAGE 2\\n')",
+    "writes past Jupyter": "import os\npast = b'past ' + b'Jupyter'\nos.write(1, past)\nos.write(2, past)",
 }
 
 SHOWS = {
@@ -191,25 +191,38 @@ class Equal({}):
     __hash__ = {}.__hash__
 """
 TRICKS = {
-    "an object equal to everything": ("receptive-field", EQUAL.format("object", "object") + """
+    "an object equal to everything": (
+        "receptive-field",
+        EQUAL.format("object", "object")
+        + """
 def receptive_field(*anything):
     return Equal()
-"""),
-    "a number equal to everything": ("sides-that-give", EQUAL.format("int", "int") + """
+""",
+    ),
+    "a number equal to everything": (
+        "sides-that-give",
+        EQUAL.format("int", "int")
+        + """
 def sides_that_give(*anything):
     return [Equal(1)] * 4
-"""),
+""",
+    ),
 }
 FORGERIES = {
-    "points before an error": ("positions", WRONG.format("""
+    "points before an error": (
+        "positions",
+        WRONG.format("""
     content = {"data": {"text/plain": "3"}, "metadata": {}, "execution_count": 1}
     kernel = get_ipython().kernel
     kernel.session.send(
         kernel.iopub_socket, "execute_result", content, parent=kernel.get_parent(), ident=b"x"
     )
     return 1
-""")),
-    "an answer in the kernel's name": ("sides-that-give", """
+"""),
+    ),
+    "an answer in the kernel's name": (
+        "sides-that-give",
+        """
 def sides_that_give(*anything):
     kernel = get_ipython().kernel
     said = {"status": "ok", "execution_count": 1, "payload": [], "user_expressions": {}}
@@ -220,14 +233,18 @@ def sides_that_give(*anything):
     kernel.session.send(kernel.iopub_socket, "status", {"execution_state": "idle"},
         parent=kernel.get_parent(), ident=b"x")
     return 1
-"""),
-    "takes its error back": ("receptive-field", """
+""",
+    ),
+    "takes its error back": (
+        "receptive-field",
+        """
 import threading, time
 def receptive_field(*anything):
     from IPython.display import clear_output
     threading.Timer(0.01, clear_output).start()
     return 1
-"""),
+""",
+    ),
 }
 
 CHECKS = {
@@ -336,7 +353,7 @@ TAMPERS, IS_KILLED = "changes the checks", "ends Python itself"
 TABLE = {
     "neighbour": Hostile(),
     "tries": Hostile(TRIES),
-        "shows": Hostile(SHOWS),
+    "shows": Hostile(SHOWS),
     "tricks": Hostile(answers=TRICKS, points=ALL - 6, boxed=False),
     "forges": Hostile(answers=FORGERIES, points=ALL - 9, boxed=False),
     "numbers": Hostile(first={"another number": NUMBER}, points=ALL - 3, boxed=False),
@@ -352,8 +369,12 @@ TABLE = {
     },
     **{
         f"ends-{number}": Hostile({what: source}, points=None, why=why)
-        for number, ((what, source), why) in enumerate(zip(ENDS.items(), (
-            IS_KILLED, IS_KILLED, IS_KILLED, "runs for ever", "")))
+        for number, ((what, source), why) in enumerate(
+            zip(
+                ENDS.items(),
+                (IS_KILLED, IS_KILLED, IS_KILLED, "runs for ever", "more than can be read"),
+            )
+        )
     },
 }
 
@@ -367,11 +388,36 @@ def notebook(hostile: Hostile, places: dict[str, object]) -> nbformat.NotebookNo
     if hostile.boxed:  # outside a box none of this is to run, whatever is wrong with the grading
         known += BOX_OR_NOTHING
     known += f"port, pid = int(port), int(pid)\ndef damage(*words):\n    print('{DAMAGE}', *words)"
-    start = 1 + next(n for n, cell in enumerate(made.cells) if cell.source.startswith("import math"))
+    start = 1 + next(
+        n for n, cell in enumerate(made.cells) if cell.source.startswith("import math")
+    )
     new = nbformat.v4.new_code_cell
     made.cells[start:start] = [new(source) for source in [known, *hostile.first.values()]]
     made.cells += [new(source) for source in hostile.cells.values()]
     return made
+
+
+ARCHIVES = {
+    "a bomb": {"ex03.ipynb": bytes(200 * 2**20)},
+    "a way out": {"../neighbour/ex03.ipynb": b"{}", "/tmp/hostile.ipynb": b"{}"},
+    "a link": {"ex03.ipynb": "../neighbour/ex03.ipynb"},
+    "lists in lists": {"ex03.ipynb": b'{"cells": ' + b"[" * 100_000},
+    "the course's own": {
+        "ex03.ipynb": (ROOT / "exercises" / "source" / EXERCISE / FILE).read_bytes()
+    },
+}
+
+
+def archive(members, path):
+    """A .zip of ``members``: bytes, or where a link leads."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in members.items():
+            member = zipfile.ZipInfo(name)
+            if isinstance(data, str):
+                member.create_system, member.external_attr = 3, 0o120777 << 16
+            member.compress_type = zipfile.ZIP_DEFLATED
+            made.writestr(member, data)
 
 
 def grade(folder, students, places):
@@ -383,12 +429,14 @@ def grade(folder, students, places):
     places |= {"grading": course.folder, "handed": folder / "handed"}
     for student in students:
         put(notebook(TABLE[student], places), folder / "handed" / student / "ex03.ipynb")
+    own = folder / "handed" / "neighbour"
+    for number, members in enumerate(ARCHIVES.values()):
+        archive(members, folder / "handed" / f"packer-{number}" / "work.zip")
+    (own.parent / "linker").mkdir()
+    (own.parent / "linker" / "ex03.ipynb").symlink_to(own / "ex03.ipynb")
     grading.grade(course, folder / "handed", {"numbers": "7"})
 
 
 if __name__ == "__main__":
-    import json
-    from pathlib import Path
-
     folder, students, places = json.loads(sys.argv[1])
     grade(Path(folder), students, places)

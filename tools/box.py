@@ -91,9 +91,21 @@ def start(
         process.wait()
         raise OSError("bwrap could not make a box")
     root = Path(f"/proc/{int(found[1])}/root")
-    while process.poll() is None and root.samefile("/"):  # its walls are not all up yet
+    ends = time.monotonic() + 20
+    while process.poll() is None and not _is_up(root):
+        if time.monotonic() > ends:
+            process.kill()
+            raise OSError("what is in a box can't be reached")
         time.sleep(0.01)
     return process, root
+
+
+def _is_up(root: Path) -> bool:
+    """Whether a box has a root of its own by now."""
+    try:
+        return not root.samefile("/")
+    except OSError:
+        return False
 
 
 @functools.cache

@@ -282,8 +282,11 @@ def _reason(log: str) -> str:
         )
     if "DeadKernelError" in log or "Kernel died" in log:
         return "its code ends Python itself (or takes all memory): read it, then ask the student"
-    if "UnresponsiveKernelError" in log:
-        return "its code runs for ever and can't be stopped: read it, then ask the student"
+    if "UnresponsiveKernelError" in log or "CellTimeoutError" in log:
+        return (
+            "its code runs for ever and can't be stopped, or shows more than can be read: look at "
+            "it, then ask the student"
+        )
     lines = [line.strip() for line in log.splitlines() if "Error" in line]
     return f"nbgrader could not run it: {lines[-1] if lines else 'no reason given'}"
 
@@ -379,7 +382,8 @@ def _doubts(book: Gradebook, course: Course) -> list[str]:
             if grade.name in cells:
                 points, _ = determine_grade(cells[grade.name])
                 if points != grade.auto_score:
-                    found.append(f"{place} in the gradebook, but {points:g} in the graded notebook")
+                    other = "none" if points is None else f"{points:g}"
+                    found.append(f"{place} in the gradebook, but {other} in the graded notebook")
     return found
 
 
