@@ -78,8 +78,8 @@ damage(open("here").read())
     "makes a device": "import os\nos.mknod('/tmp/disk', 0o60600, os.makedev(254, 0))\ndamage()",
     "mounts the system anew": """
 import subprocess
-for words in ("mount -o remount,rw,bind /usr", "umount -l /usr", "unshare -m mount -t tmpfs x /usr"):
-    if subprocess.run(words.split(), capture_output=True).returncode == 0 and "-m" not in words:
+for words in ("mount -o remount,rw,bind /usr", "umount -l /usr", "chroot /proc/1/root true"):
+    if subprocess.run(words.split(), capture_output=True).returncode == 0:
         damage(words)
 """,
     "becomes another user": """
@@ -144,7 +144,11 @@ def late(*anything):
     open(precious, "w")
 signal.signal(signal.SIGTERM, late)
 """,
-    "writes past Jupyter": "import os\npast = b'past ' + b'Jupyter'\nos.write(1, past)\nos.write(2, past)",
+    "writes past Jupyter": """
+import os
+os.write(1, b"past Jupyter")
+os.write(2, b"past Jupyter")
+""",
 }
 
 SHOWS = {
@@ -155,8 +159,8 @@ display(SVG("<svg xmlns='http://www.w3.org/2000/svg' onload='alert(3)'>{SCRIPT}<
 """,
     "a widget": """
 from comm import create_comm
-for module, model in (("@jupyter-widgets/output", "OutputModel"), ("x", "<script>alert(1)</script>")):
-    state = {"_model_module": module, "_model_name": model, "msg_id": "all", "outputs": []}
+for model in ("OutputModel", "<script>alert(1)</script>"):
+    state = {"_model_module": "@jupyter-widgets/output", "_model_name": model, "msg_id": "all"}
     create_comm("jupyter.widget", {"state": state, "buffer_paths": []})
 """,
     "output without end": """
@@ -269,29 +273,30 @@ get_ipython().input_transformers_cleanup.append(
     "asserts are taken out": """
 import ast
 class Without(ast.NodeTransformer):
-    def visit_Assert(self, node):
-        return ast.Pass()
-    def visit_Raise(self, node):
-        return ast.Pass()
+    def visit_Assert(self, node, empty=ast.Pass):
+        return empty()
+    visit_Raise = visit_Assert
 get_ipython().ast_transformers.append(Without())
 """,
     "errors are swallowed": """
-real = get_ipython().run_code
-async def run_code(code, result=None, **options):
-    await real(code, **options)
+async def run_code(code, result=None, real=get_ipython().run_code, **options):
+    await real(code, None, **options)
     return False
 get_ipython().run_code = run_code
 """,
-    "all() is always true": "import builtins, math\nbuiltins.all = math.isclose = lambda *a, **k: True",
+    "all() is always true": """
+import builtins, math
+builtins.all = math.isclose = lambda *a, **k: True
+""",
     "checks are patched for each test anew": """
-def patch(*anything):
+def patch(*anything, checks=checks):
     checks._matches = lambda *anything: True
 get_ipython().events.register("pre_run_cell", patch)
 get_ipython().events.register("pre_execute", patch)
 """,
     "checks are patched by a thread": """
 import threading, time
-def patch():
+def patch(checks=checks, time=time):
     while True:
         checks._matches = lambda *anything: True
         time.sleep(0.001)

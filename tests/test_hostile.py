@@ -6,20 +6,18 @@ import socket
 import subprocess
 import sys
 import warnings
-import zipfile
 from pathlib import Path
 
 import nbformat
 import pytest
 
+import box
+import grading
 import hostile
+import running
 from submissions import EXERCISE
 from test_grading import points, table
 from test_notebooks import ROOT
-
-import box
-import grading
-import running
 
 LANES = 2  # courses that are graded at a time
 REASON = f"no box here ({box.why_not()}): what hostile notebooks do to a machine is not tried"
@@ -66,7 +64,7 @@ def lanes(tmp_path_factory, secrets):
         said, _ = process.communicate()
         assert process.returncode == 0, said
         course = grading.Course(folder / "grading")
-        found |= {name: course for name in here}
+        found |= dict.fromkeys(here, course)
     return found
 
 

@@ -41,7 +41,7 @@ def memory() -> int:
 
 
 def _surroundings() -> dict[str, str]:
-    """The environment in the box; bwrap itself has it too, since its own can be read from inside."""
+    """The environment in the box, and that of bwrap itself, which can be read from inside."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     home = {"HOME": "/tmp", "USER": "student", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
     return kept | home | {"PYTHONPATH": "/course"}
@@ -116,6 +116,7 @@ def why_not() -> str:
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     try:
         process, root = start([sys.executable, "-c", "print('here', flush=True); input()"], **pipes)
+        assert process.stdout
         here = process.stdout.readline() == b"here\n" and (root / "tmp").is_dir()
         _, errors = process.communicate(b"\n")
     except OSError as error:

@@ -1,9 +1,9 @@
 """Runs a student's notebook and its tests, in a box where there is one; nbgrader does the rest.
 
 The student's cells and the visible tests run in their order, as the student ran them. Hidden tests
-are put in when all of that is done, each where its visible part left off. Last comes what must fail:
-wrong values, and the blank notebook. What has passed is decided by what the kernel answers and by
-what only a test that has run to its end can say. What a cell shows is shown, and decides nothing.
+are put in when all of that is done, each where its visible part left off. Last comes what must
+fail: wrong values, and the blank notebook. What has passed is decided by what the kernel answers
+and by what only a test that has run to its end can say. What a cell shows decides nothing.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ import nbformat
 import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import CellExecutionComplete
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_output
-from nbclient.exceptions import CellExecutionComplete
 from nbgrader.preprocessors import Execute
 from traitlets import Bool, Integer, List, Unicode, default
 
