@@ -359,9 +359,10 @@ TABLE = {
     "neighbour": Hostile(),
     "tries": Hostile(TRIES),
     "shows": Hostile(SHOWS),
-    "tricks": Hostile(answers=TRICKS, points=ALL - 6, boxed=False),
+    "tricks": Hostile(
+        first={"another number": NUMBER}, answers=TRICKS, points=ALL - 9, boxed=False
+    ),
     "forges": Hostile(answers=FORGERIES, points=ALL - 9, boxed=False),
-    "numbers": Hostile(first={"another number": NUMBER}, points=ALL - 3, boxed=False),
     **{
         f"checks-{number}": Hostile(
             first={what: f"from alexnet_course import checks\n{source}"},
@@ -439,7 +440,7 @@ def grade(folder, students, places):
         archive(members, folder / "handed" / f"packer-{number}" / "work.zip")
     (own.parent / "linker").mkdir()
     (own.parent / "linker" / "ex03.ipynb").symlink_to(own / "ex03.ipynb")
-    grading.grade(course, folder / "handed", {"numbers": "7"})
+    grading.grade(course, folder / "handed", {"tricks": "7"})
 
 
 if __name__ == "__main__":

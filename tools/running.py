@@ -106,7 +106,7 @@ class Run(Execute):
     blank: Any = List(help="the release's code: name of a test or none, and source").tag(
         config=True
     )
-    in_all = Integer(300, help="seconds for a notebook").tag(config=True)
+    in_all = Integer(300, help="seconds for all of a student's cells").tag(config=True)
     most = Integer(2 * 2**20, help="bytes that a cell may show").tag(config=True)
 
     @default("boxed")
@@ -128,8 +128,9 @@ class Run(Execute):
         return self.km
 
     def _seconds(self, cell: NotebookNode) -> int:
-        """For a cell, of those that are left for the notebook."""
-        return max(1, min(self.timeout, int(self._ends - time.monotonic())))
+        """For a test as many as ever; for another cell of those that are left."""
+        left = int(self._ends - time.monotonic()) if self._own else self.timeout
+        return max(1, min(self.timeout, left))
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> Any:
         if index == 0:
@@ -143,7 +144,7 @@ class Run(Execute):
                 self._passed.append(index)
                 self._run(CALL.format("keep", index), index)
         elif cell.cell_type == "code":
-            cell.outputs, _ = self._run(cell.source, index, store_history=True)
+            cell.outputs, _ = self._run(cell.source, index, own=True)
         if index == len(self.nb.cells) - 1:
             self._put_in_hidden_tests()
             self._try_what_must_fail()
@@ -182,25 +183,24 @@ class Run(Execute):
             if output.output_type == "execute_result":  # nbgrader would take it for points
                 output.output_type = "display_data"
                 output.pop("execution_count", None)
-        if done and not signed:
+        passed = done and signed
+        if not passed and not _failed(shown):
             words = "✗ The test has not run to its end."
             shown.append(new_output("error", ename="NotRun", evalue="", traceback=[words]))
-        return shown, done and signed
+        return shown, passed
 
-    def _run(
-        self, source: str, index: int, store_history: bool = False
-    ) -> tuple[list[NotebookNode], bool]:
+    def _run(self, source: str, index: int, own: bool = False) -> tuple[list[NotebookNode], bool]:
         """What code shows, and whether it ended without an error; the cell at ``index`` stays."""
         kept, cell = self.nb.cells[index], new_code_cell(source)
-        self.nb.cells[index], self._left, self._status = cell, self.most, ""
+        self.nb.cells[index], self._own = cell, own
+        self._left, self._status = self.most, ""
         self._display_id_map.clear()  # so that nothing shown before can be changed
         try:
-            self.execute_cell(cell, index, store_history=store_history)
+            self.execute_cell(cell, index, store_history=own)
         finally:
             self.nb.cells[index] = kept
         kept.execution_count = cell.execution_count
-        failed = any(output.output_type == "error" for output in cell.outputs)
-        return _storable(cell.outputs), self._status == "ok" and not failed
+        return _storable(cell.outputs), self._status == "ok" and not _failed(cell.outputs)
 
     def on_cell_executed(self, **about: Any) -> None:
         self._status = about["execute_reply"]["content"]["status"]
@@ -238,6 +238,10 @@ def name_of_test(cell: NotebookNode) -> str:
     about = graded(cell)
     is_test = cell.cell_type == "code" and about.get("grade") and not about.get("solution")
     return about["grade_id"] if is_test else ""
+
+
+def _failed(outputs: list[NotebookNode]) -> bool:
+    return any(output.output_type == "error" for output in outputs)
 
 
 def _data(output: NotebookNode) -> dict:
