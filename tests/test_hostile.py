@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -230,3 +231,28 @@ def test_what_holds_too_much_is_stopped(boxed, monkeypatch):
     finally:
         process.kill()
         process.wait()
+
+
+def wait_for(holds):
+    ends = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+def test_a_box_ends_with_whoever_waits_for_it(tmp_path):
+    if box.why_not():
+        pytest.skip(REASON)
+    path = tmp_path / "kernel.json"
+    ports = {f"{name}_port": 1 + n for n, name in enumerate(("shell", "iopub", "stdin", "hb"))}
+    about = {"transport": "ipc", "key": "", "control_port": 5, "signature_scheme": "hmac-sha256"}
+    path.write_text(json.dumps(ports | about))
+    order = [sys.executable, box.__file__, str(path)]
+    waits = f"import subprocess; subprocess.run({order!r})"
+    grader = subprocess.Popen([sys.executable, "-c", waits])
+    wait_for((tmp_path / "inside").is_symlink)
+    inside = (tmp_path / "inside").readlink().parents[1]
+    assert inside.exists()
+    grader.kill()
+    grader.wait()
+    wait_for(lambda: not inside.exists())

@@ -134,8 +134,8 @@ def _too_much(root: Path) -> bool:
 
 
 def main(connection_file: str, *arguments: str) -> int:
-    """Start the kernel, and stop it when it holds too much; gives its exit status."""
-    path = Path(connection_file)
+    """Start the kernel; stop it when it holds too much, or nobody waits for it. Its exit status."""
+    path, parent = Path(connection_file), os.getppid()
     within = json.loads(path.read_text()) | {"ip": SOCKETS}
     process, root = start(
         [sys.executable, "-m", "ipykernel_launcher", "-f", CONNECTION, *arguments],
@@ -148,7 +148,7 @@ def main(connection_file: str, *arguments: str) -> int:
         try:
             return process.wait(0.1)
         except subprocess.TimeoutExpired:
-            if _too_much(root):
+            if _too_much(root) or os.getppid() != parent:
                 process.kill()
 
 
