@@ -22,6 +22,7 @@ c.ClearSolutions.code_stub = {"python": "# Your code here"}
 c.ClearSolutions.text_stub = "*Your answer here.*"
 c.OverwriteCells.add_missing_cells = True
 c.Execute.timeout = 60  # seconds for a cell; an endless loop is stopped, and the rest goes on
+c.Execute.iopub_timeout = 10  # seconds for what a busy machine has not shown yet
 c.Execute.extra_arguments = ["--log-level=ERROR"]  # the kernel's own remarks are of no use here
 
 # The kernel is in a box where there can be one, and nothing in it lives longer than the notebook.

@@ -103,7 +103,7 @@ def start(
 def _is_up(root: Path) -> bool:
     """Whether a box has a root of its own by now."""
     try:
-        return not root.samefile("/")
+        return not root.samefile("/") and (root / "course").is_dir()
     except OSError:
         return False
 
