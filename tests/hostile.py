@@ -279,12 +279,6 @@ class Without(ast.NodeTransformer):
     visit_Raise = visit_Assert
 get_ipython().ast_transformers.append(Without())
 """,
-    "errors are swallowed": """
-async def run_code(code, result=None, real=get_ipython().run_code, **options):
-    await real(code, None, **options)
-    return False
-get_ipython().run_code = run_code
-""",
     "all() is always true": """
 import builtins, math
 builtins.all = math.isclose = lambda *a, **k: True
@@ -305,16 +299,34 @@ threading.Thread(target=patch, daemon=True).start()
 """,
 }
 
+IS_KILLED = "ends Python itself"
+SWALLOWS = {
+    "errors are swallowed": """
+async def run_code(code, result=None, real=get_ipython().run_code, **options):
+    await real(code, None, **options)
+    return False
+get_ipython().run_code = run_code
+""",
+    "errors are shown as none": """
+get_ipython().set_custom_exc((BaseException,), lambda *anything, **more: None)
+get_ipython().showtraceback = lambda *anything, **more: None
+""",
+}
+
 ENDS = {
-    "ends Python": "import os\nos._exit(0)",
-    "kills itself": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
-    "a fork bomb": """
+    "ends Python": ("import os\nos._exit(0)", IS_KILLED),
+    "kills itself": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", IS_KILLED),
+    "a fork bomb": (
+        """
 import os, time
 for _ in range(12):  # 4,096 processes; 64 are too many
     os.fork()
 time.sleep(20)
 """,
-    "can't be interrupted": """
+        IS_KILLED,
+    ),
+    "can't be interrupted": (
+        """
 while True:
     try:
         while True:
@@ -322,7 +334,8 @@ while True:
     except BaseException:
         pass
 """,
-    "a message of 100 MB": "print('x' * 10**8)",
+        "runs for ever",
+    ),
 }
 
 NUMBER = """
@@ -346,16 +359,12 @@ class Hostile:
     cells: dict[str, str] = field(default_factory=dict)  # of its own, behind all others
     first: dict[str, str] = field(default_factory=dict)  # behind the imports
     answers: dict[str, tuple[str, str]] = field(default_factory=dict)
-    points: int | None = ALL  # None: is not graded, since
-    why: str = ""
+    points: int | None = ALL  # None: is not graded
+    why: str = ""  # it is not graded; with points, either will do
     boxed: bool = True  # whether it may run in a box alone
-
-    def __len__(self) -> int:
-        return len(self.cells) + len(self.first) + len(self.answers)
 
 
 LESS = {"a wrong answer": ("positions", "def positions(*anything):\n    return 1")}
-TAMPERS, IS_KILLED = "changes the checks", "ends Python itself"
 TABLE = {
     "neighbour": Hostile(),
     "tries": Hostile(TRIES),
@@ -369,20 +378,19 @@ TABLE = {
             first={what: f"from alexnet_course import checks\n{source}"},
             answers=LESS,
             points=None,
-            why=TAMPERS,
+            why="changes the checks",
             boxed=False,
         )
         for number, (what, source) in enumerate(CHECKS.items())
     },
+    "swallows": Hostile(
+        first=SWALLOWS, answers=LESS, points=ALL - 3, why="changes the checks", boxed=False
+    ),
     **{
         f"ends-{number}": Hostile({what: source}, points=None, why=why)
-        for number, ((what, source), why) in enumerate(
-            zip(
-                ENDS.items(),
-                (IS_KILLED, IS_KILLED, IS_KILLED, "runs for ever", "more than can be read"),
-            )
-        )
+        for number, (what, (source, why)) in enumerate(ENDS.items())
     },
+    "shouts": Hostile({"a message of 100 MB": "print('x' * 10**8)"}, why="more than can be read"),
 }
 
 
