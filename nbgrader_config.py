@@ -22,14 +22,25 @@ c.ClearSolutions.code_stub = {"python": "# Your code here"}
 c.ClearSolutions.text_stub = "*Your answer here.*"
 c.OverwriteCells.add_missing_cells = True
 c.Execute.timeout = 60  # seconds for a cell; an endless loop is stopped, and the rest goes on
+c.Execute.iopub_timeout = 10  # seconds for what a busy machine has not shown yet
 c.Execute.extra_arguments = ["--log-level=ERROR"]  # the kernel's own remarks are of no use here
+
+# The kernel is in a box where there can be one, and nothing in it lives longer than the notebook.
+c.Execute.shutdown_kernel = "immediate"
 
 # A warning is no mistake: without this, anything on stderr would cost all points of a test.
 c.IgnorePattern.enabled, c.IgnorePattern.pattern = True, r"\S|\s"
 
 # Feedback and the formgrader show what students wrote, but run none of it.
 sys.path.append(str(root / "tools"))
+from nbgrader.converters import Autograde  # noqa: E402
+from nbgrader.preprocessors import Execute  # noqa: E402
+
+from running import Run  # noqa: E402
 from safe_html import FILTERS, SHOWN  # noqa: E402
+
+steps = Autograde.autograde_preprocessors.default()
+c.Autograde.autograde_preprocessors = [Run if step is Execute else step for step in steps]
 
 c.HTMLExporter.sanitize_html, c.HTMLExporter.filters = True, FILTERS
 c.NbConvertBase.display_data_priority = SHOWN

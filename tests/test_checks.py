@@ -1,5 +1,8 @@
 """What an exercise's check says: silent praise, or words that help."""
 
+from fractions import Fraction
+from numbers import Real
+
 import numpy as np
 import pytest
 import torch
@@ -158,3 +161,72 @@ def test_entries_come_as_plain_numbers_or_are_told():
     assert told(entries, held, ("d",)) == told(entries, {}, ("d",)) == "d: nothing there yet."
     assert "expected the dictionary" in told(entries, None, ("a",))
     assert "expected the dictionary" in told(check_whole, [1])
+
+
+class Equal:
+    """Equal to everything, whatever it pretends to be."""
+
+    def __eq__(self, other):
+        return True
+
+    def __ne__(self, other):
+        return False
+
+    __hash__ = object.__hash__
+    __bool__ = __lt__ = __gt__ = __eq__
+
+
+def pretends(kind):
+    return type("Pretends", (Equal, kind), {"__hash__": kind.__hash__})
+
+
+class EqualTensor(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, function, types, arguments=(), keywords=None):
+        return torch.ones(2).as_subclass(torch.Tensor)
+
+    shape = torch.Size([2])
+
+
+Number = type("Number", (Equal,), {})
+Real.register(Number)
+
+
+@pytest.mark.parametrize(
+    ("got", "expected"),
+    [
+        (Equal(), 55),
+        (pretends(int)(54), 55),
+        (pretends(float)(0.1), 0.2),
+        (pretends(np.float64)(0.1), 0.2),
+        (pretends(str)("a"), "b"),
+        (pretends(tuple)((1, 2)), (1, 3)),
+        (pretends(list)([1]), [2]),
+        (pretends(dict)({"a": 1}), {"a": 2}),
+        ([Equal()], [1]),
+        ({"a": Equal()}, {"a": 1}),
+        ({Equal(): 1}, {"a": 1}),
+        (Equal(), "a text"),
+        (Equal(), None),
+        (Equal(), True),
+        (torch.zeros(2).as_subclass(EqualTensor), torch.ones(2)),
+        (np.zeros(2).view(type("Array", (np.ndarray,), {"__sub__": Equal.__eq__})), np.ones(2)),
+    ],
+)
+def test_what_says_that_it_is_equal_is_not_believed(got, expected):
+    words("it", got, expected)
+
+
+def test_a_number_that_is_none_is_not_believed():
+    with pytest.raises(TypeError):  # it can't be made one
+        check("it", Number(), 5)
+
+
+def test_half_precision_arrays_and_subclasses_are_compared_by_value(capsys):
+    check("it", torch.ones(2, dtype=torch.bfloat16), torch.ones(2))
+    check("it", torch.nn.Parameter(torch.tensor(2.0)), 2)
+    check("it", Fraction(110, 2), 55)
+    check("it", np.bool_(True), True)
+    check("it", torch.tensor([float("inf"), 1]), torch.tensor([float("inf"), 1]))
+    words("it", torch.tensor([float("nan")]), torch.tensor([float("nan")]))
+    assert capsys.readouterr().out.count("✓") == 5

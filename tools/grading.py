@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -27,19 +28,26 @@ from nbformat import NotebookNode
 from nbgrader.api import Grade, Gradebook, MissingEntry, SubmittedAssignment
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import determine_grade
 from sqlalchemy.exc import SAWarning
 
+import box
 import exercises
 from archives import Gathered
 from collecting import Handed, Refused, collect
 from mending import graded
 from owners import LEFT_OUT, Roll, tidy
+from running import name_of_test
 from tables import read_table, write_table
 
 AUTOGRADED = "autograded"
 WAITING = "written answers to grade"
 PLACE = ("student", "exercise", "cell")  # where a written answer is
 Place = tuple[str, str, str]
+NO_BOX = (
+    "students' code runs as you. It can read and change your files and this grading, use the "
+    "network and leave programs running; 'For instructors' tells of a container."
+)
 LONGEST = 32_000  # characters of an answer in a table; spreadsheets hold 32,767 in a cell
 
 
@@ -67,6 +75,12 @@ class Course:
         path = self.folder / AUTOGRADED / student / exercise / name
         return nbformat.read(path, as_version=4).cells if path.exists() else []
 
+    def blank(self, exercise: str) -> list[tuple[str, str]]:
+        """The code of a release: the names of its tests, empty for other cells, and the sources."""
+        path = self.folder / "release" / exercise / self.sources[exercise].name
+        cells = nbformat.read(path, as_version=4).cells
+        return [(name_of_test(cell), cell.source) for cell in cells if cell.cell_type == "code"]
+
     def register(self) -> dict[str, NotebookNode]:
         """Enter all exercises into the gradebook; gives their releases."""
         exercises.generate(self.api, self.sources)
@@ -81,6 +95,8 @@ def grade(course: Course, source: Path, numbers: dict[str, str]) -> None:
 
     Raises :class:`SystemExit`, with nothing graded, if it is open whose some of it is.
     """
+    if why := box.why_not():
+        print(f"No box here ({why}): {NO_BOX}")
     releases = course.register()
     with tempfile.TemporaryDirectory() as scratch:
         roll = Roll(_who_is_who(course))
@@ -182,9 +198,7 @@ def _autograde(course: Course, one: Handed, number: str | None) -> list[str]:
         path.mkdir(parents=True)
         name = course.sources[one.exercise].name
         (path / name).write_text(nbformat.writes(one.notebook), encoding="utf-8")
-        os.environ.pop("ALEXNET_COURSE_NUMBER", None)
-        if number is not None:
-            os.environ["ALEXNET_COURSE_NUMBER"] = number
+        course.api.config.Run.update(number=number or "", blank=course.blank(one.exercise))
         result = course.api.autograde(one.exercise, one.student, force=True)
         why = "" if result["success"] else _reason(result.get("log", "") + result.get("error", ""))
         after = _standing(course, one)
@@ -261,10 +275,18 @@ def digest_of(answer: str) -> str:
 
 
 def _reason(log: str) -> str:
+    if found := re.search(r"running\.Tampered: (.*)", log):
+        return (
+            f"its code changes the checks: at its end, {found[1]} passes them. Read it, then ask "
+            "the student (if a blank notebook has points too, the exercise is at fault)"
+        )
     if "DeadKernelError" in log or "Kernel died" in log:
         return "its code ends Python itself (or takes all memory): read it, then ask the student"
-    if "UnresponsiveKernelError" in log:
-        return "its code runs for ever and can't be stopped: read it, then ask the student"
+    if "UnresponsiveKernelError" in log or "CellTimeoutError" in log:
+        return (
+            "its code runs for ever and can't be stopped, or shows more than can be read: look at "
+            "it, then ask the student"
+        )
     lines = [line.strip() for line in log.splitlines() if "Error" in line]
     return f"nbgrader could not run it: {lines[-1] if lines else 'no reason given'}"
 
@@ -292,12 +314,15 @@ class _Written:
 def report(course: Course, notes: dict[tuple[str, str], str] | None = None) -> bool:
     """Take over the points in ``written.csv``; write the tables and the pages of feedback.
 
-    ``False`` if a line of ``written.csv`` could not be taken over; it is printed and kept.
+    ``False`` if a line of ``written.csv`` could not be taken over; it is printed and kept. Raises
+    :class:`SystemExit`, with nothing changed, if points are not those of the graded notebooks.
     """
     written, grades = course.folder / "written.csv", course.folder / "grades.csv"
     kept = {(row["student"], row["exercise"]): row["notes"] for row in read_table(grades)}
     kept |= notes or {}
     with course.gradebook() as book:
+        if doubts := _doubts(book, course):
+            raise SystemExit("\n".join([*doubts, "No table is written: grade these again."]))
         wrong = _take_over(read_table(written, *PLACE, "points", "answer"), _written(book, course))
         book.db.commit()
         book.db.expire_all()  # sums are made anew
@@ -342,6 +367,24 @@ def _submissions(book: Gradebook) -> Iterator[tuple[str, str, SubmittedAssignmen
     for assignment in book.assignments:
         for submission in book.assignment_submissions(assignment.name):
             yield submission.student_id, assignment.name, submission
+
+
+def _doubts(book: Gradebook, course: Course) -> list[str]:
+    """Points beyond the maximum, and points that are no longer those of a graded notebook."""
+    found = []
+    for student, exercise, submission in _submissions(book):
+        cells = {graded(cell).get("grade_id"): cell for cell in course.cells(student, exercise)}
+        for grade in (grade for notebook in submission.notebooks for grade in notebook.grades):
+            given = f"{grade.score:g} of {grade.max_score:g} points"
+            place = f"{student}, {exercise}, {grade.name}: {given}"
+            if not 0 <= grade.score <= grade.max_score:
+                found.append(f"{place} in the gradebook")
+            if grade.name in cells:
+                points, _ = determine_grade(cells[grade.name])
+                if points != grade.auto_score:
+                    other = "none" if points is None else f"{points:g}"
+                    found.append(f"{place} in the gradebook, but {other} in the graded notebook")
+    return found
 
 
 def _written(book: Gradebook, course: Course) -> dict[Place, _Written]:
