@@ -375,8 +375,8 @@ def test_what_is_missing_is_said_in_one_sentence(tmp_path, capsys):
     assert code == 2 and "no batches to train with: give --loader NAME" in said.err
     code, said = told(tmp_path, capsys, "1 / 0", "net")
     assert code == 2 and "theirs.py stops with ZeroDivisionError: division by zero" in said.err
-    assert main(["diagnose", "theirs.py"]) == 2
-    assert "give FILE.py:network" in capsys.readouterr().err
+    assert main(["diagnose", "theirs.txt"]) == 2
+    assert "give FILE.py, or FILE.py:network" in capsys.readouterr().err
 
 
 # The record

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from alexnet_course.diagnosis.program import NotSeen, wants
 from alexnet_course.diagnosis.seen import LINEAR, WEIGHING, Seen, pair
-from alexnet_course.diagnosis.watching import Watcher
+from alexnet_course.diagnosis.watching import Count, Watcher
 
 Detector = Callable[[Seen], str | None]
 
@@ -46,7 +46,10 @@ LAST = {"Relu": "ReLU", "Sigmoid": "sigmoid", "Tanh": "tanh", "Clamp": "clamp", 
 
 
 def activation_at_the_end(seen: Seen) -> str | None:
-    last = seen.outputs.grad_fn.name() if seen.outputs.grad_fn else ""
+    node = seen.outputs.grad_fn
+    if node is not None and node.name().startswith("LogSoftmax"):
+        node = node.next_functions[0][0]  # the loss's own, so to speak
+    last = node.name() if node else ""
     kind = next((words for key, words in LAST.items() if last.startswith(key)), None)
     if kind is None or not seen.scored_by_cross_entropy:
         return None
@@ -205,13 +208,13 @@ def _all_but_last(named: dict[str, nn.Parameter]) -> bool:
 
 
 def test_in_training_mode(seen: Seen) -> str | None:
-    passes = [p for p in seen.watch.passes if not p.graded]
+    passes = seen.watch.tested
     wrong = [p for p in passes if p.training]
     if not wrong or not _minds_mode(seen):
         return None
     return (
-        f"{len(wrong)} of {len(passes)} passes without gradients ran in training mode, with "
-        "dropout or batch statistics on"
+        f"{len(wrong)} of {len(passes)} passes that test ran in training mode, with dropout or "
+        "batch statistics on"
     )
 
 
@@ -579,40 +582,84 @@ def size_slip(seen: Seen) -> str | None:
     return None
 
 
+OVER_IMAGES = "the guess is the largest over the images of a batch, not over the classes"
+
+
 def accuracy_wrong(seen: Seen) -> str | None:
-    program = seen.program
-    across = seen.watch.choices[0] if seen.watched or program.train else 0
-    if program.evaluate is None:
-        if across and not seen.watch.choices[1]:
-            return "the guess is the largest over the images of a batch, not over the classes"
-        raise NotSeen("no function that evaluates was given")
+    if seen.program.evaluate is None:
+        watched = seen.watched or (seen.watch if seen.program.train else None)
+        return _wrong_by(watched, seen, [])
     _to_the_end_of_training(seen)
-    watcher = Watcher(seen.network, most=0, batches=20, seconds=20)
+    watcher = Watcher(seen.network, most=0, batches=EVALUATED, seconds=seen.seconds)
     torch.manual_seed(0)
     with watcher:
-        told = program.call(program.evaluate)
+        told = seen.program.call(seen.program.evaluate)
     if watcher.error is not None:
         raise NotSeen(f"the function that evaluates stops: {watcher.error}")
-    figures = _figures(told)
+    counts = [x for (loader, _), x in watcher.counts.items() if loader]
+    try:
+        return _wrong_by(watcher, seen, _figures(told), counts[-1] if counts else _recount(seen))
+    finally:
+        seen.restore()
+
+
+EVALUATED = 400  # batches, of which a last one, that is smaller, is one
+
+
+def _wrong_by(
+    watcher: Watcher | None, seen: Seen, figures: list[float], count: Count | None = None
+) -> str | None:
+    """What is wrong with an accuracy that was returned, or else with those that were printed."""
+    if watcher is None:
+        raise NotSeen("no function that evaluates was given")
     if watcher.choices[0] and not watcher.choices[1]:
-        seen.restore()
-        return "the guess is the largest over the images of a batch, not over the classes"
-    if not figures:
-        seen.restore()
-        raise NotSeen("the function that evaluates returns no number")
-    right, per_batch, sizes = _recount(seen)
-    seen.restore()
-    true = 100 * right / sum(sizes)
-    nearest = min(
-        (x for figure in figures for x in (figure, 100 * figure)), key=lambda x: abs(x - true)
-    )
-    if abs(nearest - true) < 0.006 or any(abs(f - right) < 1e-6 for f in figures):
+        return OVER_IMAGES
+    if figures and count is not None:
+        return _other_than_true(figures, count, len(_dataset(seen.program.test)))
+    printed = re.findall(r"\d+\.\d{2,}", watcher.printed)
+    for (key, _), one in watcher.counts.items():
+        batches = len(watcher.loaders[key]) if key in watcher.loaders else len(one.sizes)
+        if evidence := _printed_mean(printed, one, batches):
+            return evidence
+    if not printed or not watcher.counts:
+        raise NotSeen("no accuracy was returned or printed")
+    return None
+
+
+def _other_than_true(figures: list[float], count: Count, images: int) -> str | None:
+    """Whether none of ``figures`` is the share of right answers, or their number."""
+    true, mean = count.true, count.mean
+    both = [x for figure in figures for x in (figure, 100 * figure)]
+    nearest = min(both, key=lambda x: abs(x - true))
+    cut = sum(count.sizes) / max(images, 1)  # where only some were tested, but all are divided by
+    allowed = (true, true * cut, sum(count.right))
+    if any(abs(x - y) < 0.006 for x in both for y in allowed):
         return None
-    mean = sum(per_batch) / len(per_batch)
     why = ""
     if abs(nearest - mean) < 0.006:
-        why = f"; it is the mean of {len(sizes)} batches, the last of which has {sizes[-1]} images"
+        why = f"; it is the mean of {count.batches}"
     return f"it returns {nearest:.2f} %; counted in one pass, {true:.2f} % are right{why}"
+
+
+def _printed_mean(printed: list[str], count: Count, batches: int) -> str | None:
+    """Whether the mean of batches of several sizes was printed, and the share of right answers
+    was not. ``batches`` are those that the loader has, as the sum may be divided by them.
+    """
+    true, mean = count.true, count.mean
+    means = (mean, mean * len(count.sizes) / batches)
+    said = [text for text in printed if any(_is_printed(text, x) for x in means)]
+    if len(set(count.sizes)) == 1 or not said or any(_is_printed(x, true) for x in printed):
+        return None
+    return (
+        f"it prints {said[-1]}, the mean of {count.batches}; counted in one pass, {true:.2f} % "
+        "are right"
+    )
+
+
+def _is_printed(text: str, per_cent: float) -> bool:
+    """Whether a number is this one to its last digit, in per cent or as a share."""
+    half = 0.51 * 10.0 ** -len(text.partition(".")[2])
+    return any(abs(float(text) - x) < half for x in (per_cent, per_cent / 100))
 
 
 def _to_the_end_of_training(seen: Seen) -> None:
@@ -624,32 +671,29 @@ def _to_the_end_of_training(seen: Seen) -> None:
 
 
 def _figures(told: Any) -> list[float]:
+    """The numbers among what was returned."""
     if isinstance(told, dict):
         told = list(told.values())
     values = told if isinstance(told, (tuple, list)) else [told]
-    numbers = []
-    for value in values:
-        if isinstance(value, Tensor) and value.numel() == 1:
-            value = value.item()
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            numbers.append(float(value))
-    return numbers
+    values = [x.item() if isinstance(x, Tensor) and x.numel() == 1 else x for x in values]
+    return [float(x) for x in values if isinstance(x, (int, float)) and not isinstance(x, bool)]
+
+
+def _dataset(loader: Any) -> Any:
+    dataset = getattr(loader, "dataset", ())
+    return dataset if hasattr(dataset, "__len__") else ()
 
 
 @torch.no_grad()
-def _recount(seen: Seen) -> tuple[int, list[float], list[int]]:
-    """Right answers, the share of each batch in per cent, and sizes, in evaluation mode."""
-    right = 0
-    shares: list[float] = []
-    sizes: list[int] = []
+def _recount(seen: Seen) -> Count:
+    """Right answers, in evaluation mode."""
+    count = Count()
     seen.network.eval()
-    with Watcher(None, batches=20, most=0, seconds=20):
+    with Watcher(None, batches=EVALUATED, most=0, seconds=seen.seconds):
         for batch in seen._test:
             images, labels = pair(batch)
-            good = int((seen.run(images).argmax(1).cpu() == labels.cpu()).sum())
-            right, sizes = right + good, [*sizes, len(labels)]
-            shares.append(100 * good / len(labels))
-    return right, shares, sizes
+            count.add(seen.run(images), labels)
+    return count
 
 
 def augmentation_misplaced(seen: Seen) -> str | None:
@@ -759,6 +803,8 @@ def resuming_wrong(seen: Seen) -> str | None:
             raise NotSeen("the function that trains wrote no checkpoint")
         second = _trained(seen, 2, path)
     steps, resumed = len(whole[1]), len(second[1])
+    if not first[1]:
+        raise NotSeen("the function that trains takes no step")
     expected = steps - len(first[1])
     if resumed != expected:
         return (
@@ -778,12 +824,16 @@ def _trained(seen: Seen, epochs: int, path: Path) -> tuple[dict[str, Tensor], li
     """Weights, steps and the optimisers' states at the first of them, of a process of its own."""
     seen.restore()
     torch.manual_seed(0)
-    watcher = Watcher(seen.network, most=200, batches=5, seconds=10)
+    network = None if seen.program.makes_network else seen.network
+    watcher = Watcher(network, most=200, batches=5, seconds=10, saves=True)
+    if network is None and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()  # of a call that was cut short
     with watcher:
         seen.program.call(seen.program.train, epochs=epochs, checkpoint=path)  # type: ignore[arg-type]
     if watcher.error is not None:
         raise NotSeen(f"the function that trains stops: {watcher.error}")
-    weights = {k: v.detach().clone() for k, v in seen.network.state_dict().items()}
+    trained = watcher.network
+    weights = {k: v.detach().clone() for k, v in trained.state_dict().items()} if trained else {}
     seen.restore()
     return weights, watcher.steps, watcher.started
 
