@@ -467,10 +467,20 @@ def rate_too_low(seen: Seen) -> str | None:
         )
     if not any(seen.moved.values()):
         return None
-    ratio = median([x for x in _best_moves(seen) if x > 0] or [0.0])
+    if len(seen.steps) < 8:
+        raise NotSeen("fewer than eight steps were seen")
+    ratio = median([x for x in _best_moves(seen) if x > 0] or [0.0]) * _still_to_rise(seen)
     if ratio >= 1e-5:
         return None
     return f"a step changes weights by {ratio:.1g} of their size, {_rate(seen)}; 1e-3 is usual"
+
+
+def _still_to_rise(seen: Seen) -> float:
+    """How many times the rates that were seen the highest is, where a schedule warms up."""
+    groups = [group for o in seen.used_optimisers for group in o.param_groups]
+    highest = max([g.get("max_lr", g.get("initial_lr", g["lr"])) for g in groups], default=0.0)
+    rates = [max(s.rates) for s in seen.steps if s.rates]
+    return max(1.0, highest / max(rates)) if rates and max(rates) > 0 else 1.0
 
 
 def _best_moves(seen: Seen) -> list[float]:

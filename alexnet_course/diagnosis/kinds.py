@@ -184,7 +184,7 @@ KINDS: dict[str, Kind] = {
             "Begin with biases of 0 or a little more, and centred inputs.",
             5,
             d.dead_relus,
-            hidden_by=("inputs", "first-weights-equal"),
+            hidden_by=("inputs", "first-weights-equal", "activation-at-the-end"),
         ),
         Kind(
             20,

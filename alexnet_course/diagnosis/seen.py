@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from alexnet_course.diagnosis.program import NotSeen, Program, every
 from alexnet_course.diagnosis.watching import Watcher
 
-BATCH = 64  # images that pass again and again
-SAMPLE = 1_000  # images that are looked at from each side
-PASSES = 24  # with dropout, whose mean is taken
+BATCH = 16, 64  # images that pass again and again, at least and at most
+SAMPLE = 1_000  # images that are looked at from each side,
+VALUES = 2**26  # or as many as have so many values
+PASSES, FEW = 24, 8  # passes with dropout, whose mean is taken, and their images
 LINEAR = (
     *("Add", "Sub", "View", "Reshape", "Unsafe", "T", "Permute", "Transpose", "Clone", "Squeeze"),
     *("Unsqueeze", "Expand", "Mean", "AvgPool", "AdaptiveAvgPool", "Pad", "ConstantPad", "Slice"),
@@ -95,8 +96,19 @@ class Seen:
 
     @cached_property
     def batch(self) -> tuple[Tensor, Tensor]:
+        """So many images that a pass takes a twentieth of the time that training is watched."""
         images, labels = self.batches[0]
-        return images[:BATCH], labels[:BATCH]
+        fewest, most = BATCH
+        start = time.monotonic()
+        try:
+            self.network.eval()
+            with torch.no_grad():
+                self.run(images[:fewest])
+        except Exception:  # told by `broken`
+            return images[:fewest], labels[:fewest]
+        share = self.seconds / 20 / (time.monotonic() - start)
+        count = min(most, max(fewest, int(fewest * share)))
+        return images[:count], labels[:count]
 
     # Passes
 
@@ -248,9 +260,9 @@ class Seen:
         self.restore()
         self.network.eval()
         with _Relus() as found, torch.no_grad():
-            for images, _ in self.batches[:10]:
+            for images, _ in self.batches[:4]:
                 found.turn = 0
-                self.run(images[:BATCH])
+                self.run(images[: len(self.batch[0])])
         return {name: float((most <= 0).float().mean()) for name, most in found.largest.items()}
 
     @cached_property
@@ -277,7 +289,7 @@ class Seen:
             for module in self.network.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
-            self.run(self.batch[0])
+            self.run(self.batch[0][:FEW])
             return dict(noted)
 
         self.restore()
@@ -425,7 +437,8 @@ def _gather(loader: Iterable[Any]) -> list[tuple[Tensor, Tensor]]:
         for batch in iterator:
             images, labels = pair(batch)
             found.append((images.cpu(), labels.cpu()))
-            if sum(len(y) for _, y in found) >= SAMPLE or time.monotonic() > end:
+            values, count = (sum(x[i].numel() for x in found) for i in (0, 1))
+            if count >= SAMPLE or values > VALUES or time.monotonic() > end:
                 break
     if isinstance(watcher.error, NotSeen):
         raise watcher.error
@@ -488,27 +501,36 @@ class _Relus(torch.overrides.TorchFunctionMode):
 
 def _probe(images: Tensor, small: Tensor, labels: Tensor) -> float:
     """Accuracy, left one out, of ridge regression on pixels and on 96 patches of the images."""
-    generator = torch.Generator().manual_seed(0)
     features = [small]
-    side = 5
     if min(images.shape[2:]) >= 8:
-        patches = images.unfold(2, side, 2).unfold(3, side, 2).permute(0, 2, 3, 1, 4, 5)
-        patches = patches.reshape(-1, images.shape[1], side, side)
-        kernels = patches[torch.randint(len(patches), (96,), generator=generator)]
-        kernels = kernels - kernels.mean((1, 2, 3), keepdim=True)
-        kernels = kernels / kernels.flatten(1).norm(dim=1).clamp_min(1e-6).view(-1, 1, 1, 1)
-        maps = F.conv2d(images, kernels)
-        maps = F.relu(maps - maps.mean((0, 2, 3), keepdim=True))
-        features.append(F.adaptive_avg_pool2d(maps, 2).flatten(1))
+        features.append(_likeness_to_patches(images))
     x = torch.cat([(f - f.mean(0)) / f.std(0).clamp_min(1e-6) for f in features], 1).double()
     targets = F.one_hot(labels.long()).double()
     targets = targets - targets.mean(0)
     kernel = x @ x.T / x.shape[1]
     hat = kernel @ torch.linalg.inv(kernel + torch.eye(len(x), dtype=torch.double))
-    left_out = (hat @ targets - hat.diagonal()[:, None] * targets) / (
-        1 - hat.diagonal()[:, None]
-    ).clamp_min(1e-9)
+    own = hat.diagonal()[:, None]
+    left_out = (hat @ targets - own * targets) / (1 - own).clamp_min(1e-9)
     return float((left_out.argmax(1) == labels).float().mean())
+
+
+def _likeness_to_patches(images: Tensor, side: int = 5, count: int = 96) -> Tensor:
+    """How much of each of ``count`` random patches stands in the quarters of each image."""
+    if min(images.shape[2:]) > 32:
+        images = F.adaptive_avg_pool2d(images, 32)
+    draws = torch.Generator().manual_seed(0)
+    which = torch.randint(len(images), (count,), generator=draws).tolist()
+    rows, columns = (
+        torch.randint(size - side + 1, (count,), generator=draws).tolist()
+        for size in images.shape[2:]
+    )
+    places = zip(which, rows, columns)
+    kernels = torch.stack([images[i, :, y : y + side, x : x + side] for i, y, x in places])
+    kernels = kernels - kernels.mean((1, 2, 3), keepdim=True)
+    kernels = kernels / kernels.flatten(1).norm(dim=1).clamp_min(1e-6).view(-1, 1, 1, 1)
+    maps = F.conv2d(images, kernels)
+    maps = F.relu(maps - maps.mean((0, 2, 3), keepdim=True))
+    return F.adaptive_avg_pool2d(maps, 2).flatten(1)
 
 
 def stored(loader: Any) -> Tensor | None:

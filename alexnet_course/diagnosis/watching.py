@@ -249,6 +249,8 @@ class Watcher(TorchFunctionMode):
             self.started.append(copy.deepcopy(optimiser.state_dict()))
 
     def _enters(self, module: nn.Module, inputs: Any) -> None:
+        if self.steps and time.monotonic() > self._end:
+            raise Enough
         if self._depth == 0 and inputs and isinstance(inputs[0], Tensor):
             self._first = self._first or module
             self._inputs = inputs[0] if module is self._first else self._inputs
@@ -295,7 +297,9 @@ class Watcher(TorchFunctionMode):
         if loader.batch_sampler is not None and _length(loader) > self.batches:
             order = list(made._sampler_iter)
             made._sampler_iter = iter([*order[: self.batches - 1], order[-1]])
-        for _, batch in zip(range(self.batches), made):
+        for number, batch in zip(range(self.batches), made):
+            if number and time.monotonic() > self._end:
+                return
             self._now = id(loader)
             self._labels = labels_of(batch)
             yield batch
