@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from alexnet_course.data.augmentation import Augmenter
 from alexnet_course.data.images import ImageData, Labelled
-from alexnet_course.diagnosis.watching import Watcher
+from alexnet_course.diagnosis.watching import STEPS, Watcher
 from alexnet_course.recipes import Recipe
 from alexnet_course.training import Trainer, evaluate
 
@@ -151,11 +151,13 @@ class Batches:
 
 
 def of_recipe(network: nn.Module, data: ImageData, recipe: Recipe) -> Program:
-    """The program that :func:`~alexnet_course.training.fit` is: its first steps on all images, and
-    at most 600 of those to look at.
+    """The program that :func:`~alexnet_course.training.fit` is, with as many images as its first
+    steps take, at their rates, and at most 600 to look at.
     """
-    train, held_out = (_some(split) for split in (data.train, data.held_out))
-    trainer = Trainer(network, data.train, recipe, 0, torch.device("cpu"), "float32")
+    used = _some(data.train, max(IMAGES, STEPS * recipe.batch_size))
+    train, held_out = used[:IMAGES], _some(data.held_out, IMAGES)
+    trainer = Trainer(network, used, recipe, 0, torch.device("cpu"), "float32")
+    trainer.steps = -(-len(data.train) // recipe.batch_size)
     test = Batches(held_out, trainer, False)
 
     def run() -> None:
@@ -176,9 +178,9 @@ def of_recipe(network: nn.Module, data: ImageData, recipe: Recipe) -> Program:
     )
 
 
-def _some(split: Labelled) -> Labelled:
+def _some(split: Labelled, most: int) -> Labelled:
     generator = torch.Generator().manual_seed(0)
-    return split[torch.randperm(len(split), generator=generator)[:IMAGES]]
+    return split[torch.randperm(len(split), generator=generator)[:most]]
 
 
 def of_file(
@@ -203,7 +205,8 @@ def of_file(
     alone = not named and not options.get("train")
     found = _run(path, "__main__" if alone else f"diagnosed_{path.stem}", arguments, watcher)
     found |= given or {}
-    if watcher.error is not None and not watcher.steps:
+    watcher.settle()
+    if watcher.error is not None and watcher.network is None:
         error = watcher.error
         raise ValueError(f"{path.name} stops with {type(error).__name__}: {error}") from error
     if not named:
@@ -244,15 +247,16 @@ def _seen(
     if function is not None:
         with watcher:
             call(function, {"epochs": EPOCHS}, found)
-    network = watcher.network
-    if network is None or not watcher.steps:
+    watcher.settle()
+    network, parts = watcher.network, _watched_parts(watcher)
+    if network is None or "loader" not in parts:
         error = watcher.error
         why = f"; it stops with {type(error).__name__}: {error}" if error else ""
         raise ValueError(
             f"no training was seen in {path.name}: nothing called backward(){why}. Give "
             'FILE.py:network, --train FUNCTION, or what the program wants as --arguments="…"'
         )
-    program = of_parts(network, _watched_parts(watcher) | _named_parts(found, options, path), found)
+    program = of_parts(network, parts | _named_parts(found, options, path), found)
     program.makes_network = function is not None
     return program
 
@@ -261,9 +265,11 @@ def _watched_parts(watcher: Watcher) -> dict[str, Any]:
     """The loaders and optimisers that were seen at work."""
     parts: dict[str, Any] = {}
     learned = [watcher.loaders[x] for x in watcher.trained]
+    if not watcher.steps:  # the first pass was too slow, or stopped
+        learned = [*watcher.loaders.values()][:1]
     if learned or watcher.fed:
         parts["loader"] = learned[0] if learned else watcher.fed
-    others = [loader for key, loader in watcher.loaders.items() if key not in watcher.trained]
+    others = [loader for loader in watcher.loaders.values() if loader not in learned]
     if others:
         parts["test"] = others[0]
     if watcher.optimisers:

@@ -196,45 +196,38 @@ class Watcher(TorchFunctionMode):
     def _backward(self, loss: Tensor) -> None:
         if len(self.steps) >= self.most or time.monotonic() > self._end:
             raise Enough
-        if self.network is None and self._outermost:
-            self.network = whole(self._outermost)
+        self.settle()
         named = dict(self.network.named_parameters()) if self.network is not None else {}
         values = {name: x.detach() for name, x in named.items()}
-        if not self.first:
-            self.first = {name: x.clone() for name, x in values.items()}
+        self.first = self.first or {name: x.clone() for name, x in values.items()}
         moved = {
             name: ((x - self._before[name]).norm() / (self._before[name].norm() + 1e-12)).item()
             for name, x in values.items()
             if name in self._before and x.is_floating_point()
         }
-        gradients = [
-            x.grad.detach().norm()
-            for name, x in named.items()
-            if x.grad is not None and moved.get(name)
-        ]
-        left = torch.stack(gradients).norm().item() if gradients else 0.0
+        left = [x.grad for name, x in named.items() if x.grad is not None and moved.get(name)]
+        norm = torch.stack([x.detach().norm() for x in left]).norm().item() if left else 0.0
         self._before = {name: x.clone() for name, x in values.items()}
-        plain = label = None
-        if self._scored is not None:
-            scores, target = self._scored
-            if target.ndim == 1 and scores.ndim == 2 and target.dtype == torch.int64:
-                plain, label = _cross_entropy(scores, target), int(target[0])
-                self._feed(target)
         if self._now and self._now not in self.trained:
             self.trained.append(self._now)
-        rates = tuple(group["lr"] for o in self.optimisers for group in o.param_groups)
-        self.steps.append(
-            Step(
-                float(loss.detach()),
-                plain,
-                self._mode,
-                left,
-                moved,
-                tuple(map(float, rates)),
-                self.epochs[self._now],
-                label,
-            )
-        )
+        rates = tuple(float(group["lr"]) for o in self.optimisers for group in o.param_groups)
+        plain, label = self._plain()
+        epoch = self.epochs[self._now]
+        step = Step(float(loss.detach()), plain, self._mode, norm, moved, rates, epoch, label)
+        self.steps.append(step)
+
+    def settle(self) -> None:
+        """Which network this is about, if none was given: the first that images went through."""
+        if self.network is None and self._outermost:
+            self.network = whole(self._outermost)
+
+    def _plain(self) -> tuple[float | None, int | None]:
+        """The cross-entropy of the outputs that were scored last, and their first label."""
+        scores, target = self._scored or (None, None)
+        if scores is None or target.ndim != 1 or scores.ndim != 2 or target.dtype != torch.int64:
+            return None, None
+        self._feed(target)
+        return _cross_entropy(scores, target), int(target[0])
 
     def _feed(self, labels: Tensor) -> None:
         """Keep what went in, where it comes from no loader."""
@@ -249,8 +242,14 @@ class Watcher(TorchFunctionMode):
             self.started.append(copy.deepcopy(optimiser.state_dict()))
 
     def _enters(self, module: nn.Module, inputs: Any) -> None:
-        if self.steps and time.monotonic() > self._end:
+        if time.monotonic() > self._end and self.most:
             raise Enough
+        if (
+            self._depth == 0
+            and self.network is None
+            and next(module.parameters(), None) is not None
+        ):
+            self._outermost.append(module)
         if self._depth == 0 and inputs and isinstance(inputs[0], Tensor):
             self._first = self._first or module
             self._inputs = inputs[0] if module is self._first else self._inputs
@@ -261,8 +260,6 @@ class Watcher(TorchFunctionMode):
         owns = next(module.parameters(), None) is not None
         if self._depth > 0 or not (owns or module is self.network):
             return
-        if self.network is None:
-            self._outermost.append(module)
         self._mode = module.training
         self.passes.append(Pass(module.training, torch.is_grad_enabled(), type(module), self._now))
         if module is (self.network or self._outermost[0]):
