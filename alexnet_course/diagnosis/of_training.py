@@ -57,22 +57,29 @@ def _why_still(seen: Seen) -> str:
 
 def layers_left_out(seen: Seen) -> str | None:
     named = dict(seen.network.named_parameters())
-    own = {id(p) for p in named.values()}
-    strangers = [x for x in seen.leaves if id(x) not in own]
-    if strangers:
-        sizes = some([str(tuple(x.shape)) for x in strangers])
-        return (
-            f"{len(strangers)} weights that the outputs depend on are not among "
-            f"parameters(): {sizes}"
-        )
     frozen = [name for name, p in named.items() if not p.requires_grad]
     if frozen and not _all_but_last(named):
         return f"requires_grad is off for {some(frozen)}: they never learn"
-    reached = {id(x) for x in seen.leaves}
+    return _not_joined(seen, named) or _without_optimiser(seen, named)
+
+
+def _not_joined(seen: Seen, named: dict[str, nn.Parameter]) -> str | None:
+    """Whether the outputs depend on other weights than the network's, or not on all of those."""
+    own, reached = {id(p) for p in named.values()}, {id(x) for x in seen.leaves}
+    strangers = [str(tuple(x.shape)) for x in seen.leaves if id(x) not in own]
+    if strangers:
+        return (
+            f"{len(strangers)} weights that the outputs depend on are not among parameters(): "
+            f"{some(strangers)}"
+        )
     missed = [name for name, p in named.items() if p.requires_grad and id(p) not in reached]
     if missed:
         return f"the outputs don't depend on {some(missed)}: their gradient is None"
-    still = [] if not _trains(seen) else [k for k, x in seen.moved.items() if x == 0]
+    return None
+
+
+def _without_optimiser(seen: Seen, named: dict[str, nn.Parameter]) -> str | None:
+    still = [name for name, x in seen.moved.items() if x == 0] if _trains(seen) else []
     held = {id(p) for o in seen.used_optimisers for g in o.param_groups for p in g["params"]}
     left = [n for n in still if held and id(named[n]) not in held and named[n].requires_grad]
     if left and len(left) < len(named):
@@ -200,13 +207,11 @@ def _decays_wrong(optimiser: torch.optim.Optimizer, group: Any, kept: float) -> 
     if kept > 1:
         return f"{said}: they grow"
     if isinstance(optimiser, torch.optim.Adam) and not isinstance(optimiser, torch.optim.AdamW):
+        if not decay:
+            return None
         return (
-            None
-            if not decay
-            else (
-                f"Adam has weight_decay={decay:g}, which it divides by the gradient's size like all "
-                "else; AdamW takes it from the weights themselves"
-            )
+            f"Adam has weight_decay={decay:g}, which it divides by the gradient's size like all "
+            "else; AdamW takes it from the weights themselves"
         )
     due = rate * decay * (1 + group["momentum"] if group.get("nesterov") else 1)
     if decay and abs((1 - kept) - due) > 0.2 * due + 1e-6:

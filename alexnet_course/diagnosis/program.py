@@ -269,7 +269,7 @@ def _watched_parts(watcher: Watcher) -> dict[str, Any]:
         learned = [*watcher.loaders.values()][:1]
     if learned or watcher.fed:
         parts["loader"] = learned[0] if learned else watcher.fed
-    others = [loader for loader in watcher.loaders.values() if loader not in learned]
+    others = [x for x in (*watcher.loaders.values(), *watcher.made) if x not in learned]
     if others:
         parts["test"] = others[0]
     if watcher.optimisers:

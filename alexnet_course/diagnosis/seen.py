@@ -53,21 +53,21 @@ class Seen:
 
     @cached_property
     def batches(self) -> list[tuple[Tensor, Tensor]]:
-        """Those of one pass over the loader, up to 1,000 images or three seconds."""
-        return _gather(self.program.loader)
+        """Those of one pass over the loader, up to 1,000 images."""
+        return self._gather(self.program.loader)
 
     @cached_property
     def again(self) -> list[tuple[Tensor, Tensor]]:
         """Those of a second pass."""
-        return _gather(self.program.loader)
+        return self._gather(self.program.loader)
 
     @cached_property
     def tests(self) -> list[tuple[Tensor, Tensor]]:
-        return _gather(self._test)
+        return self._gather(self._test)
 
     @cached_property
     def tests_again(self) -> list[tuple[Tensor, Tensor]]:
-        return _gather(self._test)
+        return self._gather(self._test)
 
     @property
     def _test(self) -> Iterable[Any]:
@@ -105,6 +105,26 @@ class Seen:
         share = self.seconds / 20 / (time.monotonic() - start)
         count = min(most, max(fewest, int(fewest * share)))
         return images[:count], labels[:count]
+
+    def _gather(self, loader: Iterable[Any]) -> list[tuple[Tensor, Tensor]]:
+        found: list[tuple[Tensor, Tensor]] = []
+        end = time.monotonic() + self.seconds / 6
+        watcher = Watcher(None, batches=SAMPLE)
+        with watcher:
+            iterator: Iterator[Any] = iter(loader)
+            for batch in iterator:
+                images, labels = pair(batch)
+                found.append((images.cpu(), labels.cpu()))
+                values, count = sum(x.numel() for x, _ in found), sum(len(y) for _, y in found)
+                if count >= SAMPLE or values > VALUES or time.monotonic() > end:
+                    break
+        if isinstance(watcher.error, NotSeen):
+            raise watcher.error
+        if watcher.error is not None and not found:
+            raise NotSeen(f"the loader stops with {type(watcher.error).__name__}: {watcher.error}")
+        if not found:
+            raise NotSeen("the loader gives no batch")
+        return found
 
     # Passes
 
@@ -342,27 +362,6 @@ def pair(batch: Any) -> tuple[Tensor, Tensor]:
     if not (isinstance(images, Tensor) and isinstance(labels, Tensor)):
         raise NotSeen("a batch holds no tensors")
     return images, labels
-
-
-def _gather(loader: Iterable[Any]) -> list[tuple[Tensor, Tensor]]:
-    found: list[tuple[Tensor, Tensor]] = []
-    end = time.monotonic() + 3
-    watcher = Watcher(None, batches=SAMPLE)
-    with watcher:
-        iterator: Iterator[Any] = iter(loader)
-        for batch in iterator:
-            images, labels = pair(batch)
-            found.append((images.cpu(), labels.cpu()))
-            values, count = (sum(x[i].numel() for x in found) for i in (0, 1))
-            if count >= SAMPLE or values > VALUES or time.monotonic() > end:
-                break
-    if isinstance(watcher.error, NotSeen):
-        raise watcher.error
-    if watcher.error is not None and not found:
-        raise NotSeen(f"the loader stops with {type(watcher.error).__name__}: {watcher.error}")
-    if not found:
-        raise NotSeen("the loader gives no batch")
-    return found
 
 
 def _joined(parts: list[Tensor], what: str) -> Tensor:

@@ -126,13 +126,16 @@ class Watcher(TorchFunctionMode):
     called: list[str] = field(default_factory=list)  # of the calls of set_epoch
     counts: dict[tuple[int, int], Count] = field(default_factory=lambda: defaultdict(Count))
     trained: list[int] = field(default_factory=list)  # ids of loaders whose batches were learned
+    made: list[DataLoader] = field(default_factory=list)
     fed: list[tuple[Tensor, Tensor]] = field(default_factory=list)  # batches of no loader
     error: Exception | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
         self._depth, self._now = 0, 0
-        self._inputs = self._labels = self._first = None
+        self._inputs: Tensor | None = None
+        self._labels: Tensor | None = None
+        self._first: nn.Module | None = None
         self._outermost: list[nn.Module] = []
         self.printed = ""
         self._mode: bool | None = None
@@ -149,13 +152,21 @@ class Watcher(TorchFunctionMode):
             modules.register_module_forward_hook(self._leaves, always_call=True),
             register_optimizer_step_pre_hook(self._stepping),
         ]
-        self._iterate = DataLoader.__iter__
-        self._changed = [(DataLoader, "__iter__", self._iterate)]
-        self._changed += [(torch, "save", torch.save), (sys, "stdout", sys.stdout)]
-        DataLoader.__iter__ = lambda loader: self._few(loader)  # type: ignore[method-assign]
+        self._iterate, create = DataLoader.__iter__, DataLoader.__init__
+
+        def created(loader: DataLoader, *arguments: Any, **options: Any) -> None:
+            create(loader, *arguments, **options)
+            self.made.append(loader)
+
+        self._said = Tee(sys.stdout)
+        others: list[tuple[Any, str, Any]] = [(DataLoader, "__init__", created)]
+        others += [(DataLoader, "__iter__", lambda loader: self._few(loader))]
+        others += [(sys, "stdout", self._said)]
         if not self.saves:
-            torch.save = lambda *_, **__: None
-        self._said = sys.stdout = Tee(sys.stdout)  # type: ignore[assignment]
+            others += [(torch, "save", lambda *_, **__: None)]
+        self._replaced = [(place, name, getattr(place, name)) for place, name, _ in others]
+        for place, name, value in others:
+            setattr(place, name, value)
         super().__enter__()
         return self
 
@@ -163,7 +174,7 @@ class Watcher(TorchFunctionMode):
         super().__exit__(kind, error, trace)
         for hook in self._hooks:
             hook.remove()
-        for place, name, value in self._changed:
+        for place, name, value in self._replaced:
             setattr(place, name, value)
         self.printed += "".join(self._said.parts)
         if isinstance(error, Exception):
@@ -223,8 +234,10 @@ class Watcher(TorchFunctionMode):
 
     def _plain(self) -> tuple[float | None, int | None]:
         """The cross-entropy of the outputs that were scored last, and their first label."""
-        scores, target = self._scored or (None, None)
-        if scores is None or target.ndim != 1 or scores.ndim != 2 or target.dtype != torch.int64:
+        if self._scored is None:
+            return None, None
+        scores, target = self._scored
+        if target.ndim != 1 or scores.ndim != 2 or target.dtype != torch.int64:
             return None, None
         self._feed(target)
         return _cross_entropy(scores, target), int(target[0])
