@@ -186,7 +186,8 @@ class Watcher(TorchFunctionMode):
     @property
     def tested(self) -> list[Pass]:
         """Passes that nothing learned from: without gradients, or of a loader only for tests."""
-        others = [p.loader for p in self.passes if p.loader not in (0, *self.trained)]
+        others = [p.loader for p in self.passes if self.trained and p.loader]
+        others = [loader for loader in others if loader not in self.trained]
         return [p for p in self.passes if not p.graded or p.loader in others]
 
     # What is noted
