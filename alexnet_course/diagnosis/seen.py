@@ -220,11 +220,23 @@ class Seen:
         return [node.variable for node in self.graph if hasattr(node, "variable")]
 
     @cached_property
+    @torch.no_grad()
     def dropout(self) -> tuple[str, float] | None:
-        """Of the first place with chance in training mode: its name, the mean over many passes
+        """Of the first place with chance in training mode: its name, and the mean over many passes
         against the evaluation pass, as a factor.
         """
         self.ready()
+        torch.manual_seed(0)
+        one, other = self._values(True), self._values(True)
+        place = next((k for k in one if not torch.equal(one[k], other[k])), None)
+        if place is None:
+            return None
+        total = torch.stack([self._values(True)[place] for _ in range(PASSES)]).mean(0)
+        still = self._values(False)[place]
+        return place, float((total * still).sum() / still.square().sum().clamp_min(1e-30))
+
+    def _values(self, training: bool) -> dict[str, Tensor]:
+        """What each layer takes in and makes of few images, with batch norm as when testing."""
         noted: dict[str, Tensor] = {}
 
         def note(name: str) -> Callable[..., None]:
@@ -236,26 +248,13 @@ class Seen:
 
             return hook
 
-        def passed(training: bool) -> dict[str, Tensor]:
-            noted.clear()
-            self.network.train(training)
-            for module in self.network.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
+        self.network.train(training)
+        for module in self.network.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        with hooks(self.network, note, None):
             self.run(self.batch[0][:FEW])
-            return dict(noted)
-
-        self.restore()
-        torch.manual_seed(0)
-        with hooks(self.network, note, None), torch.no_grad():
-            one, other = passed(True), passed(True)
-            place = next((k for k in one if not torch.equal(one[k], other[k])), None)
-            if place is None:
-                return None
-            total = torch.stack([passed(True)[place] for _ in range(PASSES)]).mean(0)
-            still = passed(False)[place]
-        factor = float((total * still).sum() / still.square().sum().clamp_min(1e-30))
-        return place, factor
+        return noted
 
     # Training
 
