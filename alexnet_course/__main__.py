@@ -185,7 +185,8 @@ def _diagnose(options: argparse.Namespace) -> None:
         raise ValueError(f"{options.source!r} is no program; give FILE.py, or FILE.py:network")
     parts = {part: getattr(options, part) for part in PARTS}
     arguments = shlex.split(options.arguments)
-    program, watched = of_file(Path(file), named, parts, arguments, dict(map(given, options.give)))
+    values = dict(map(given, options.give))
+    program, watched = of_file(Path(file), named, parts, arguments, values, options.seconds / 2)
     print(examine(program, options.seconds, watched))
 
 

@@ -553,6 +553,30 @@ def test_a_loop_without_a_loader_that_calls_forward_is_seen(tmp_path, capsys):
     assert "(softmax-before-loss)" in said and said.count("  seen: ") == 1
 
 
+TWO = """
+import torch
+torch.manual_seed(0)
+y = torch.arange(400) % 4
+x = torch.randn(400, 64) + torch.nn.functional.one_hot(y, 4).repeat(1, 16)
+old, new = torch.nn.Linear(64, 4), torch.nn.Linear(64, 4)
+sgd = torch.optim.SGD(new.parameters(), lr=0.1)
+for i in range(0, 400, 20):
+    said = old(x[i : i + 20]).detach()
+    sgd.zero_grad()
+    scores = new(x[i : i + 20])
+    loss = torch.nn.functional.cross_entropy(scores, y[i : i + 20])
+    (loss + (scores - said).square().mean()).backward()
+    sgd.step()
+"""
+
+
+def test_of_two_networks_the_one_that_learns_is_looked_at(tmp_path, capsys):
+    file = tmp_path / "theirs.py"
+    file.write_text(TWO)
+    assert main(["diagnose", str(file), "--seconds", "600"]) == 0
+    assert "Nothing looks wrong" in capsys.readouterr().out
+
+
 SNAPSHOT = """
 import os, torch
 from torch.utils.data import DataLoader, TensorDataset

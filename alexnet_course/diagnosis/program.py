@@ -189,6 +189,7 @@ def of_file(
     options: Mapping[str, str | None],
     arguments: Iterable[str] = (),
     given: Mapping[str, Any] | None = None,
+    seconds: float = 10.0,
 ) -> tuple[Program, Watcher | None]:
     """The program in a Python file, whose code is run, and what its own loop was seen to do.
 
@@ -196,17 +197,17 @@ def of_file(
     objects. Without it the file is run as a program, with its ``arguments``, or its function that
     is named as ``train``, and the network is the one that is seen to train. ``options`` name the
     other parts; what they leave out is found by :data:`NAMES`; ``given`` are values of parameters.
-    Where the file trains as it is run, that is watched, cut short, and looked at in place of
-    ``train``.
+    Where the file trains as it is run, that is watched for at most ``seconds``, and looked at in
+    place of ``train``.
     """
     if not path.is_file():
         raise ValueError(f"{path} is no file; give FILE.py, or FILE.py:network")
-    watcher = Watcher(None)
+    watcher = Watcher(None, seconds=seconds)
     alone = not named and not options.get("train")
     found = _run(path, "__main__" if alone else f"diagnosed_{path.stem}", arguments, watcher)
     found |= given or {}
     watcher.settle()
-    if watcher.error is not None and watcher.network is None:
+    if watcher.error is not None and not watcher.steps and (named or watcher.network is None):
         error = watcher.error
         raise ValueError(f"{path.name} stops with {type(error).__name__}: {error}") from error
     if not named:

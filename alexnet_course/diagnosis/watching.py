@@ -229,7 +229,7 @@ class Watcher(TorchFunctionMode):
         self.steps.append(step)
 
     def settle(self) -> None:
-        """Which network this is about, if none was given: the first that images went through."""
+        """Which network this is about, if none was given: the last that images went through."""
         if self.network is None and self._outermost:
             self.network = whole(self._outermost)
 
@@ -258,16 +258,15 @@ class Watcher(TorchFunctionMode):
     def _enters(self, module: nn.Module, inputs: Any) -> None:
         if time.monotonic() > self._end and self.most:
             raise Enough
-        if (
-            self._depth == 0
-            and self.network is None
-            and next(module.parameters(), None) is not None
-        ):
+        self._depth += 1
+        if self._depth > 1:
+            return
+        learns = torch.is_grad_enabled() and next(module.parameters(), None) is not None
+        if self.network is None and learns:
             self._outermost.append(module)
-        if self._depth == 0 and inputs and isinstance(inputs[0], Tensor):
+        if inputs and isinstance(inputs[0], Tensor):
             self._first = self._first or module
             self._inputs = inputs[0] if module is self._first else self._inputs
-        self._depth += 1
 
     def _leaves(self, module: nn.Module, _: Any, output: Any) -> None:
         self._depth -= 1
@@ -276,7 +275,7 @@ class Watcher(TorchFunctionMode):
             return
         self._mode = module.training
         self.passes.append(Pass(module.training, torch.is_grad_enabled(), type(module), self._now))
-        if module is (self.network or self._outermost[0]):
+        if module is self.network or module in self._outermost[-1:]:
             self._count(output)
 
     def _count(self, output: Any) -> None:
@@ -323,8 +322,8 @@ def _cross_entropy(scores: Tensor, target: Tensor) -> float | None:
 
 def whole(parts: list[nn.Module]) -> nn.Module:
     """The network, or what several are parts of, where ``forward`` of the whole was called."""
-    one, others = parts[0], parts[1:]
-    if all(x is one for x in others):
+    one = parts[-1]
+    if all(x is one for x in parts):
         return one
     wholes = [x for x in gc.get_objects() if isinstance(x, nn.Module) and one in x.modules()]
     return max(wholes, key=lambda x: sum(1 for _ in x.modules()))
