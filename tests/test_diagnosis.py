@@ -218,6 +218,25 @@ def test_an_accuracy_that_is_divided_by_all_images_is_right_where_only_some_are_
     assert "accuracy-wrong" not in found.unseen and "accuracy-wrong" not in found.names
 
 
+def test_many_classes_of_few_images_each_are_no_fault():
+    torch.manual_seed(0)
+    y = torch.randint(80, (640,))
+    x = torch.randn(80, 1, 6, 6)[y] + torch.randn(640, 1, 6, 6)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(36, 80))
+    found = diagnose(network, DataLoader(TensorDataset(x, y), 32, shuffle=True))
+    assert not found.names
+    assert found.unseen["labels-shuffled"] == "too few images of each class were seen"
+
+
+def test_an_optimiser_of_frozen_parameters_is_told_so(parts):
+    network, loader = parts
+    optimiser = torch.optim.SGD(network[3].parameters(), 0.1)
+    network[3].requires_grad_(False)
+    found = diagnose(network, loader, optimiser=optimiser)
+    assert found.names == ["nothing-moves"]
+    assert "requires_grad is off for all 2 that the optimiser has" in found.findings[0].evidence
+
+
 def test_a_bonus_that_does_not_follow_the_weights_is_no_decay(parts):
     network, loader = parts
     optimiser = torch.optim.SGD(network.parameters(), 0.05)

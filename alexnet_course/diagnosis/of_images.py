@@ -17,6 +17,7 @@ PIXELS = 30  # a largest value above that is no share
 SCALED_TWICE = 3, 20  # deviations: of 5 after dividing by 0.2 twice; pixels less their mean have 64
 APART, RATIOS = 0.25, (0.7, 1.4)  # of channels' means, in deviations, and of their deviations
 RARE = 10  # times as rare as the commonest class
+A_CLASS = 20  # images of each class, on average, from which its share can be told
 COPIES, NEAR = 0.01, 0.15  # shares of test images among the training images, or near to one
 
 
@@ -84,6 +85,8 @@ def labels_shuffled(seen: Seen) -> str | None:
     count = len(images)
     if count < 200 or images.ndim != 4:
         raise NotSeen("fewer than 200 images were seen")
+    if count < A_CLASS * len(labels.unique()):
+        raise NotSeen("too few images of each class were seen")
     nearest, probe = _label_probe(images, labels)
     commonest = float(labels.bincount().max() / count)
     # Three standard errors above what guessing gives; on sets of the course both are ten above.
@@ -149,7 +152,7 @@ def labels_off(seen: Seen) -> str | None:
     if low < 0 or high >= classes:
         return f"labels run from {low} to {high}; {classes} outputs want 0 to {classes - 1}"
     missing = sorted(set(range(classes)) - set(labels.unique().tolist()))
-    if not missing or len(labels) < 20 * min(classes, 50):
+    if not missing or len(labels) < A_CLASS * classes:
         return None
     return (
         f"among {len(labels)} labels, from {low} to {high}, there is none of class "
@@ -172,7 +175,7 @@ def sorted_or_unbalanced(seen: Seen) -> str | None:
             f"{100 * equal:.0f} % of labels are followed by the same label; in random order it "
             f"would be {100 * expected:.0f} %"
         )
-    if len(labels) >= 100 and shares.max() / shares.min() > RARE:
+    if len(labels) >= A_CLASS * len(shares) and shares.max() / shares.min() > RARE:
         return (
             f"the commonest class has {100 * shares.max():.0f} % of the labels, the rarest "
             f"{100 * shares.min():.1f} %"

@@ -52,6 +52,8 @@ def _why_still(seen: Seen) -> str:
     held = [p for o in seen.watch.optimisers for g in o.param_groups for p in g["params"]]
     if not any(id(p) in own for p in held):
         return f"the optimiser has {len(held)} parameters, none of them this network's"
+    if not any(p.requires_grad for p in held):
+        return f"requires_grad is off for all {len(held)} that the optimiser has"
     return f"the rate is {max(seen.steps[-1].rates, default=0):g}"
 
 
