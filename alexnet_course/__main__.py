@@ -1,9 +1,12 @@
 """``python -m alexnet_course``: the networks, their tables, the data and the experiments."""
 
 import argparse
+import ast
+import shlex
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 from alexnet_course.memory import keep_freed_memory
 from alexnet_course.provenance import RECORDED
@@ -175,11 +178,15 @@ def _diagnose(options: argparse.Namespace) -> None:
     from alexnet_course.diagnosis import examine
     from alexnet_course.diagnosis.program import of_file
 
-    file, _, named = options.source.rpartition(":")
-    if not file.endswith(".py") or not named:
-        raise ValueError(f"{options.source!r} names no network; give FILE.py:network")
-    named_parts = {part: getattr(options, part) for part in PARTS}
-    program, watched = of_file(Path(file), named, named_parts)
+    file, _, named = options.source.partition(".py:")
+    if named:
+        file += ".py"
+    elif not file.endswith(".py"):
+        raise ValueError(f"{options.source!r} is no program; give FILE.py, or FILE.py:network")
+    parts = {part: getattr(options, part) for part in PARTS}
+    arguments = shlex.split(options.arguments)
+    values = dict(map(given, options.give))
+    program, watched = of_file(Path(file), named, parts, arguments, values, options.seconds / 2)
     print(examine(program, options.seconds, watched))
 
 
@@ -191,6 +198,15 @@ def _slips(options: argparse.Namespace) -> None:
         run_diagnoses(Path(options.out))
     else:
         run_slips(options.names or None, options.seeds, Path(options.out))
+
+
+def given(text: str) -> tuple[str, Any]:
+    """``"rate=0.1"`` as a name and a value: Python's, or else a text."""
+    name, _, value = text.partition("=")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
 
 
 def parser() -> argparse.ArgumentParser:
@@ -333,12 +349,22 @@ def parser() -> argparse.ArgumentParser:
     looked_at = commands.add_parser(
         "diagnose",
         help="what looks wrong in a program that trains a network, and the evidence",
-        description="Runs the code of FILE.py, so that what stands there happens, but a loop that "
-        "trains is cut short after a few steps. Then it looks for 27 kinds of fault, and says "
-        "which it sees. What is not named is found by usual names: train_loader, criterion, "
-        "optimizer, train, evaluate.",
+        description="Runs FILE.py, so that what stands there happens, but a loop that trains is "
+        "cut short after a few steps, and torch.save writes nothing. Then it looks for 27 kinds of "
+        "fault, and says which it sees. With a NETWORK, the file is imported instead, and what is "
+        "not named is found by usual names: train_loader, criterion, optimizer, train, evaluate.",
     )
-    looked_at.add_argument("source", metavar="FILE.py:NETWORK", help="a module, or what makes one")
+    looked_at.add_argument(
+        "source",
+        metavar="FILE.py[:NETWORK]",
+        help="a program, whose network is seen as it trains; or a module, or what makes one",
+    )
+    looked_at.add_argument(
+        "--arguments", metavar="TEXT", default="", help='of the program: --arguments="--epochs 3"'
+    )
+    looked_at.add_argument(
+        "--give", metavar="NAME=VALUE", nargs="+", default=[], help="for parameters of --train"
+    )
     for part, words in PARTS.items():
         looked_at.add_argument(f"--{part}", metavar="NAME", help=words)
     looked_at.add_argument(

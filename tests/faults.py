@@ -1,15 +1,18 @@
 """Sound programs in three styles, and a plant for each kind of fault: one way for each style.
 
 ``make faults`` plants all of them with three seeds, and writes what is found beside the recorded
-runs. Stopped, it goes on where it was.
+runs; then it looks at every arm of the experiments that has a record. Stopped, it goes on where it
+was.
 """
 
 import argparse
 import json
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from itertools import combinations, cycle
 from pathlib import Path
 from typing import Any
@@ -22,11 +25,15 @@ from torch.utils.data.distributed import DistributedSampler
 
 from alexnet_course.architectures import Architecture
 from alexnet_course.benchmark import store
-from alexnet_course.diagnosis import KINDS, Diagnosis, Program, examine
-from alexnet_course.diagnosis.table import summary, table_path
+from alexnet_course.data import ImageData, image_data
+from alexnet_course.diagnosis import KINDS, Diagnosis, Program, diagnose, examine
+from alexnet_course.diagnosis.table import arms_path, arms_summary, summary, table_path
+from alexnet_course.experiments import EXPERIMENTS
 from alexnet_course.layers import Conv, Dropout, Flatten, Linear, Pool, ReLU
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment
+from alexnet_course.recording import first_network, images_by_arm, require_real
+from alexnet_course.results import recorded
 
 CLASSES, SIDE, TRAIN, TEST, BATCH = 6, 16, 480, 150, 32
 
@@ -651,16 +658,25 @@ def planted(style: str, seed: int, *names: str) -> Diagnosis:
 # The table
 
 
-def plans(seeds: range, pairs: int) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+def plans(seeds: range, times: int) -> Iterator[tuple[str, int, tuple[str, ...]]]:
     """Network, seed and faults of each program: sound ones, single faults, then pairs."""
     for seed in seeds:
         for names in [(), *((kind,) for kind in PLANTS)]:
             for style in NETWORKS:
                 yield style, seed, names
-    some = random.Random(0).sample([*combinations(PLANTS, 2)], 10 * pairs)
-    fitting = [pair for pair in some if together(*pair)][:pairs]
-    for style, names in zip(cycle(NETWORKS), fitting):
+    for style, names in zip(cycle(NETWORKS), pairs(times)):
         yield style, 0, names
+
+
+def pairs(times: int) -> list[tuple[str, str]]:
+    """Pairs of faults, drawn so that each kind stands with others at least so many times."""
+    every = [*combinations(PLANTS, 2)]
+    chosen: list[tuple[str, str]] = []
+    for pair in random.Random(0).sample(every, len(every)):
+        count = Counter(kind for other in chosen for kind in other)
+        if together(*pair) and any(count[kind] < times for kind in pair):
+            chosen.append(pair)
+    return chosen
 
 
 def row(style: str, seed: int, names: tuple[str, ...]) -> dict[str, Any]:
@@ -709,33 +725,87 @@ def together(one: str, other: str) -> bool:
     return len(places) == 2 and places not in clashes and not {"loader", "images"} <= places
 
 
+# The arms of the experiments
+
+
+def arms() -> list[tuple[str, str]]:
+    """Experiment and arm, of each network and recipe that has a record; those that differ."""
+    distinct: dict[str, tuple[str, str]] = {}
+    for experiment in EXPERIMENTS.values():
+        for name, arm in experiment.arms.items():
+            if any((RECORDED / experiment.name).glob(f"{name}-seed*.json")):
+                alike = replace(arm, measured_on="test", measures=(), keeps=())
+                distinct.setdefault(repr(alike), (experiment.name, name))
+    return list(distinct.values())
+
+
+def looked_at(experiment: str, name: str, images: ImageData) -> Diagnosis:
+    """What is found in an arm; where it starts with weights of another set, after few epochs."""
+    chosen = EXPERIMENTS[experiment]
+    arm = chosen.arms[name]
+    data = images_by_arm(chosen, [name], {arm.data: images})[name]
+    if arm.start:
+        short = replace(arm.start, recipe=replace(arm.start.recipe, epochs=2))
+        arm = replace(arm, start=short)
+    network = first_network(arm, 0, torch.device("cpu"), "float32")
+    return diagnose(network, data, arm.recipe, seconds=600)  # no clock decides
+
+
+def arm_row(experiment: str, name: str) -> dict[str, Any]:
+    """What is found in an arm, and the best accuracy of its record, a mean of its seeds."""
+    arm = EXPERIMENTS[experiment].arms[name]
+    images = all_of(arm.data)
+    found = looked_at(experiment, name, images)
+    runs = recorded(experiment)
+    runs = runs[runs["arm"] == name]
+    reached = runs.groupby("seed")[f"{arm.measured_on}_accuracy"].max().mean()
+    row = {"experiment": experiment, "arm": name, "reached": round(reached, 2)}
+    row |= {"chance": round(100 / len(images.classes), 2), "found": found.names}
+    return row | {"seconds": round(found.seconds, 1)}
+
+
+@cache
+def all_of(name: str) -> ImageData:
+    images = image_data(name, quiet=True)
+    require_real("faults", name, images)
+    return images
+
+
+# The records
+
+
+def made(
+    path: Path, plans: Iterable[tuple[Any, ...]], make: Callable[..., dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """A row for each plan, kept as they are made, and stored when all are."""
+    unfinished = path.with_name(f"unfinished-{path.stem}.jsonl")
+    unfinished.parent.mkdir(parents=True, exist_ok=True)
+    lines = unfinished.read_text().splitlines() if unfinished.exists() else []
+    done = {repr(plan): row for plan, row in map(json.loads, lines)}
+    rows = []
+    for plan in plans:
+        key = repr(plan)
+        if key not in done:
+            done[key] = make(*plan)
+            with unfinished.open("a") as file:
+                file.write(f"{json.dumps([key, done[key]])}\n")
+            print(*done[key].values(), flush=True)
+        rows.append(done[key])
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    store(path, environment("cpu", "float32") | {"finished": finished, "rows": rows})
+    unfinished.unlink()
+    return rows
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description="Plant all faults and record what is found.")
     options.add_argument("--seeds", type=int, default=3, help="(3)")
-    options.add_argument("--pairs", type=int, default=20, help="of faults (20)")
+    options.add_argument("--pairs", type=int, default=2, help="of each kind with others (2)")
     options.add_argument("--out", type=Path, default=RECORDED)
     chosen = options.parse_args()
     torch.set_num_threads(1)
-    path = table_path(chosen.out)
-    unfinished = path.with_name("unfinished.jsonl")
-    unfinished.parent.mkdir(parents=True, exist_ok=True)
-    lines = unfinished.read_text().splitlines() if unfinished.exists() else []
-    done = {(x["network"], x["seed"], tuple(x["planted"])): x for x in map(json.loads, lines)}
-    found = []
-    for plan in plans(range(chosen.seeds), chosen.pairs):
-        if plan not in done:
-            done[plan] = row(*plan)
-            with unfinished.open("a") as file:
-                file.write(f"{json.dumps(done[plan])}\n")
-            print(*done[plan].values(), flush=True)
-        found.append(done[plan])
-    record = environment("cpu", "float32") | {
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "rows": found,
-    }
-    store(path, record)
-    unfinished.unlink()
-    print(summary(found))
+    print(summary(made(table_path(chosen.out), plans(range(chosen.seeds), chosen.pairs), row)))
+    print(arms_summary(made(arms_path(chosen.out), arms(), arm_row)))
 
 
 if __name__ == "__main__":

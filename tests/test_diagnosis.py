@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import pytest
 import torch
@@ -10,11 +11,27 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import faults
 from alexnet_course.__main__ import main
+from alexnet_course.data import image_data
 from alexnet_course.diagnosis import KINDS, diagnose
-from alexnet_course.diagnosis.table import by_kind, recorded_faults, shares, summary
+from alexnet_course.diagnosis.program import of_recipe
+from alexnet_course.diagnosis.seen import Seen
+from alexnet_course.diagnosis.table import (
+    KNOWN,
+    arms_path,
+    arms_summary,
+    by_kind,
+    of_arms,
+    recorded_arms,
+    recorded_faults,
+    shares,
+    summary,
+)
+from alexnet_course.experiments import EXPERIMENTS
+from alexnet_course.network import build
 from alexnet_course.optimisers import SGD
 from alexnet_course.provenance import is_sealed
 from alexnet_course.recipes import HE, Recipe
+from alexnet_course.schedules import OneCycle
 
 STYLES = list(faults.NETWORKS)
 
@@ -60,6 +77,26 @@ def test_a_rate_that_is_far_too_high_is_found_in_a_recipe(standin_data, tiny):
     recipe = Recipe("hasty", 3, 32, SGD(50.0, momentum=0.9), first_weights=HE)
     found = diagnose(tiny.with_classes(10), standin_data.sample(30, 15), recipe, seconds=600)
     assert found.names == ["rate-too-high"]
+
+
+def test_the_first_steps_of_a_recipe_have_its_own_rates(standin_data, tiny):
+    """Of a run on all images, although few are looked at."""
+    recipe = Recipe("climbing", 4, 2, SGD(0.02, momentum=0.9), OneCycle(), first_weights=HE)
+    data = standin_data.sample(30, 15)
+    program = of_recipe(build(tiny.with_classes(10), 0, HE), data, recipe)
+    steps = Seen(program, 200).steps
+    assert len(steps) == 30
+    # a straight climb from 1/25 of the rate, over a quarter of 4 × 150 steps
+    first = [0.0008 + (0.02 - 0.0008) * step / 150 for step in range(1, 30)]
+    assert [step.rates[0] for step in steps[1:]] == pytest.approx(first, abs=0.0002)
+
+
+@pytest.mark.parametrize("arm", ["faces-random-10", "digits-scratch-10"])
+def test_arms_of_the_course_pass_unblamed(arm):
+    """Some on drawn and generated images; ``make faults`` looks at all."""
+    data = EXPERIMENTS["own-pictures"].arms[arm].data
+    found = faults.looked_at("own-pictures", arm, image_data(data, quiet=True))
+    assert not found.names
 
 
 def test_images_of_the_course_need_a_recipe(standin_data, tiny):
@@ -167,6 +204,48 @@ def test_batches_may_be_dictionaries(parts):
     network, loader = parts
     batches = [{"label": y, "pixels": x} for x, y in loader]
     assert not diagnose(network, batches).names
+
+
+def test_an_accuracy_that_is_divided_by_all_images_is_right_where_only_some_are_tested(parts):
+    network, loader = parts
+    one_by_one = DataLoader(loader.dataset, 1)
+
+    def evaluate(model, loader):
+        right = sum((model(x).argmax(1) == y).sum().item() for x, y in loader)
+        return right / len(loader.dataset)
+
+    found = diagnose(network, loader, test=one_by_one, evaluate=evaluate)
+    assert "accuracy-wrong" not in found.unseen and "accuracy-wrong" not in found.names
+
+
+def test_many_classes_of_few_images_each_are_no_fault():
+    torch.manual_seed(0)
+    y = torch.randint(80, (640,))
+    x = torch.randn(80, 1, 6, 6)[y] + torch.randn(640, 1, 6, 6)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(36, 80))
+    found = diagnose(network, DataLoader(TensorDataset(x, y), 32, shuffle=True))
+    assert not found.names
+    assert found.unseen["labels-shuffled"] == "too few images of each class were seen"
+
+
+def test_an_optimiser_of_frozen_parameters_is_told_so(parts):
+    network, loader = parts
+    optimiser = torch.optim.SGD(network[3].parameters(), 0.1)
+    network[3].requires_grad_(False)
+    found = diagnose(network, loader, optimiser=optimiser)
+    assert found.names == ["nothing-moves"]
+    assert "requires_grad is off for all 2 that the optimiser has" in found.findings[0].evidence
+
+
+def test_a_bonus_that_does_not_follow_the_weights_is_no_decay(parts):
+    network, loader = parts
+    optimiser = torch.optim.SGD(network.parameters(), 0.05)
+
+    def spread_out(outputs, labels):
+        log = outputs.log_softmax(1)
+        return nn.functional.cross_entropy(outputs, labels) + 0.1 * (log.exp() * log).sum(1).mean()
+
+    assert not diagnose(network, loader, loss=spread_out, optimiser=optimiser).names
 
 
 # As a command, on programs in other people's styles
@@ -366,6 +445,190 @@ def test_functions_of_one_epoch_that_take_what_the_file_has(tmp_path, capsys):
     assert "(training-in-test-mode)" in said.out
 
 
+# Whole programs, whose parts have no names at the top level
+
+
+WHOLE = """
+import argparse, torch, torch.nn as nn, torch.nn.functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+def pictures(n, seed):
+    g = torch.Generator().manual_seed(seed)
+    y = torch.randint(4, (n,), generator=g)
+    x = torch.randn(n, 1, 8, 8, generator=g) + F.one_hot(y, 4).repeat(1, 16).view(-1, 1, 8, 8)
+    return TensorDataset(x, y)
+
+class Net(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.a, self.b = nn.Linear(INPUTS, width), nn.Linear(width, 4)
+        self.drop = nn.Dropout(0.2)
+    def forward(self, x):
+        return LAST(self.b(self.drop(F.relu(self.a(x.flatten(1))))))
+
+def run(args):
+    net = Net(args.width)
+    loaders = {"a": DataLoader(pictures(320, 0), 32, shuffle=True)}
+    loaders["b"] = DataLoader(pictures(90, 1), 40)
+    sgd = torch.optim.SGD(net.parameters(), lr=0.05)
+    for _ in range(args.epochs):
+        net.train()
+        for x, y in loaders["a"]:
+            sgd.zero_grad()
+            LOSS(net(x), y).backward()
+            sgd.step()
+        EVAL
+        shares, right = [], 0
+        for x, y in loaders["b"]:
+            good = (net(x).argmax(1) == y).sum().item()
+            right += good
+            shares.append(good / len(y))
+        print("accuracy %.4f" % (SHARE))
+        torch.save(net.state_dict(), args.out)
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--width", type=int, default=24)
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--out", default="best.pt")
+    run(parser.parse_args())
+"""
+
+
+def whole(tmp_path, capsys, *arguments, **slips):
+    """What is said of ``WHOLE`` as a program, with the kinds of fault that are named."""
+    parts = {"LAST": "", "LOSS": "F.cross_entropy", "EVAL": "net.eval()", "INPUTS": "64"}
+    parts |= {"SHARE": "right / 90"} | slips
+    code = WHOLE
+    for name, part in parts.items():
+        code = code.replace(name, part)
+    file = tmp_path / "theirs.py"
+    file.write_text(code)
+    given = "--arguments", f"--epochs 50 --out {tmp_path / 'best.pt'}"
+    code = main(["diagnose", str(file), *(arguments or given), "--seconds", "600"])
+    said = capsys.readouterr()
+    return code, said, re.findall(r"see: chapter \d+ \((.+)\)", said.out)
+
+
+@pytest.mark.parametrize(
+    ("fault", "slips"),
+    [
+        (None, {}),
+        (None, {"LAST": "F.log_softmax", "LOSS": "F.nll_loss"}),
+        ("softmax-before-loss", {"LAST": "F.softmax"}),
+        ("activation-at-the-end", {"LAST": "F.relu"}),
+        ("test-in-training-mode", {"EVAL": "pass"}),
+        ("accuracy-wrong", {"SHARE": "sum(shares) / 3"}),
+        ("size-slip", {"INPUTS": "49"}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Implicit dimension")
+def test_a_program_is_looked_at_whole(tmp_path, capsys, fault, slips):
+    """It tests without ``no_grad``, and no part of it has a name outside of its functions."""
+    code, said, named = whole(tmp_path, capsys, **slips)
+    assert code == 0, said.err
+    assert named == [fault] * (fault is not None)
+
+
+def test_a_relu_before_the_log_softmax_is_named(tmp_path, capsys):
+    last = "(lambda x: F.log_softmax(F.relu(x), 1))"
+    _, said, named = whole(tmp_path, capsys, LAST=last, LOSS="F.nll_loss")
+    assert named == ["activation-at-the-end"] and "is a ReLU" in said.out
+
+
+def test_what_a_program_has_saved_stays(tmp_path, capsys):
+    (tmp_path / "best.pt").write_bytes(b"of a long run")
+    whole(tmp_path, capsys)
+    assert (tmp_path / "best.pt").read_bytes() == b"of a long run"
+
+
+def test_a_program_that_wants_arguments_is_told_how_they_are_given(tmp_path, capsys):
+    code, said, _ = whole(tmp_path, capsys, "--arguments", "")
+    assert code == 2 and "what the program wants as --arguments=" in said.err
+
+
+FORWARD = """
+import torch
+torch.manual_seed(0)
+y = torch.arange(400) % 4
+x = torch.randn(400, 64) + torch.nn.functional.one_hot(y, 4).repeat(1, 16)
+def main():
+    layers = torch.nn.Linear(64, 20), torch.nn.Sigmoid(), torch.nn.Linear(20, 4)
+    net = torch.nn.Sequential(*layers, torch.nn.Softmax(1))
+    sgd = torch.optim.SGD(net.parameters(), lr=0.1)
+    for i in range(0, 400, 20):
+        sgd.zero_grad()
+        torch.nn.functional.cross_entropy(net.forward(x[i : i + 20]), y[i : i + 20]).backward()
+        sgd.step()
+main()
+"""
+
+
+def test_a_loop_without_a_loader_that_calls_forward_is_seen(tmp_path, capsys):
+    file = tmp_path / "theirs.py"
+    file.write_text(FORWARD)
+    assert main(["diagnose", str(file), "--seconds", "600"]) == 0
+    said = capsys.readouterr().out
+    assert "(softmax-before-loss)" in said and said.count("  seen: ") == 1
+
+
+TWO = """
+import torch
+torch.manual_seed(0)
+y = torch.arange(400) % 4
+x = torch.randn(400, 64) + torch.nn.functional.one_hot(y, 4).repeat(1, 16)
+old, new = torch.nn.Linear(64, 4), torch.nn.Linear(64, 4)
+sgd = torch.optim.SGD(new.parameters(), lr=0.1)
+for i in range(0, 400, 20):
+    said = old(x[i : i + 20]).detach()
+    sgd.zero_grad()
+    scores = new(x[i : i + 20])
+    loss = torch.nn.functional.cross_entropy(scores, y[i : i + 20])
+    (loss + (scores - said).square().mean()).backward()
+    sgd.step()
+"""
+
+
+def test_of_two_networks_the_one_that_learns_is_looked_at(tmp_path, capsys):
+    file = tmp_path / "theirs.py"
+    file.write_text(TWO)
+    assert main(["diagnose", str(file), "--seconds", "600"]) == 0
+    assert "Nothing looks wrong" in capsys.readouterr().out
+
+
+SNAPSHOT = """
+import os, torch
+from torch.utils.data import DataLoader, TensorDataset
+def main(save_every, total_epochs, snapshot_path="snapshot.pt"):
+    y = torch.arange(160) % 2
+    batches = DataLoader(TensorDataset(torch.randn(160, 12) + 2 * y[:, None], y), 16, shuffle=True)
+    net = torch.nn.Linear(12, 2)
+    sgd = torch.optim.SGD(net.parameters(), lr=0.05)
+    began = 0
+    if os.path.exists(snapshot_path):
+        saved = torch.load(snapshot_path)
+        net.load_state_dict(saved["net"])
+        began = saved["epoch"]
+    for epoch in range(began, total_epochs):
+        for x, y in batches:
+            sgd.zero_grad()
+            torch.nn.functional.cross_entropy(net(x), y).backward()
+            sgd.step()
+        if epoch % save_every == 0:
+            torch.save({"net": net.state_dict(), "epoch": epoch}, snapshot_path)
+"""
+
+
+def test_a_function_that_makes_all_itself_is_resumed(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "theirs.py").write_text(SNAPSHOT)
+    asked = ["diagnose", "theirs.py", "--train", "main", "--give", "save_every=1"]
+    assert main([*asked, "--seconds", "600"]) == 0
+    said = capsys.readouterr().out
+    assert "(resuming)" in said and "it takes 5 and 10 more, not 5" in said
+    assert not (tmp_path / "snapshot.pt").exists()
+
+
 def test_what_is_missing_is_said_in_one_sentence(tmp_path, capsys):
     code, said = told(tmp_path, capsys, "import torch\nclass Net(torch.nn.Linear): pass", "net")
     assert code == 2 and "theirs.py has no 'net' at its top level; it has Net" in said.err
@@ -375,8 +638,8 @@ def test_what_is_missing_is_said_in_one_sentence(tmp_path, capsys):
     assert code == 2 and "no batches to train with: give --loader NAME" in said.err
     code, said = told(tmp_path, capsys, "1 / 0", "net")
     assert code == 2 and "theirs.py stops with ZeroDivisionError: division by zero" in said.err
-    assert main(["diagnose", "theirs.py"]) == 2
-    assert "give FILE.py:network" in capsys.readouterr().err
+    assert main(["diagnose", "theirs.txt"]) == 2
+    assert "give FILE.py, or FILE.py:network" in capsys.readouterr().err
 
 
 # The record
@@ -392,7 +655,33 @@ def test_the_record_is_whole_and_meets_its_aim():
     assert (table["named"] == table["of"]).sum() >= 24
     counts = shares(rows).set_index("what")
     assert counts.loc["false alarms", "count"] == 0 and counts.loc["false alarms", "of"] == 9
-    assert counts.loc["pairs", "count"] == counts.loc["pairs", "of"]
+    assert counts.loc["pairs", "count"] == counts.loc["pairs", "of"] > 20
+    paired = [kind for row in rows for kind in row["planted"] if len(row["planted"]) == 2]
+    assert min(paired.count(kind) for kind in KINDS) >= 2
+
+
+@pytest.mark.skipif(not arms_path().exists(), reason="make faults has not been run")
+def test_no_arm_of_the_experiments_is_blamed_for_what_it_has_not():
+    assert is_sealed(json.loads(arms_path().read_text()))
+    arms = recorded_arms()
+    there, looked_at = set(faults.arms()), {*zip(arms["experiment"], arms["arm"])}
+    assert looked_at <= there and len(looked_at) > 0.9 * len(there)  # some may be new
+    counts = of_arms(arms).set_index("what")
+    assert counts.loc["false alarms", "count"] == 0
+    assert KNOWN.keys() <= looked_at
+
+
+def test_an_arm_whose_record_does_not_learn_is_no_false_alarm():
+    rows = [
+        {"experiment": "a", "arm": "learns", "reached": 50.0, "chance": 10.0, "found": []},
+        {"experiment": "a", "arm": "blamed", "reached": 50.0, "chance": 10.0, "found": ["inputs"]},
+        {"experiment": "a", "arm": "stays", "reached": 10.2, "chance": 10.0, "found": ["dropout"]},
+        {"experiment": "a", "arm": "unseen", "reached": 14.9, "chance": 10.0, "found": []},
+    ]
+    rows = [row | {"seconds": 1.0} for row in rows]
+    lines = arms_summary(rows).splitlines()
+    assert lines[-2].startswith("false alarms: 1 of 2, 50.0 %")
+    assert lines[-1].startswith("named: 1 of 2, 50.0 %")
 
 
 def test_shares_have_wilson_intervals():

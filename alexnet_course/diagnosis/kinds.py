@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from alexnet_course.diagnosis import detectors as d
+from alexnet_course.diagnosis import of_images, of_network, of_runs, of_training
+from alexnet_course.diagnosis.seen import Detector
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,13 @@ class Kind:
     what: str
     mend: str
     chapter: int
-    detector: d.Detector
+    detector: Detector
     hidden_by: tuple[str, ...] = ()
+
+    @property
+    def of_images(self) -> bool:
+        """Whether it is looked for in images and labels alone."""
+        return self.detector.__module__ == of_images.__name__
 
 
 _BROKEN_SIGNAL = ("inputs", "first-weights-small", "first-weights-large", "first-weights-equal")
@@ -31,7 +37,7 @@ KINDS: dict[str, Kind] = {
             "A softmax stands before the cross-entropy, which takes its own.",
             "Take the softmax out of the network, and let it give logits.",
             11,
-            d.softmax_before_loss,
+            of_network.softmax_before_loss,
         ),
         Kind(
             2,
@@ -39,7 +45,7 @@ KINDS: dict[str, Kind] = {
             "The last layer is followed by an activation.",
             "Let the network end with its last linear layer.",
             5,
-            d.activation_at_the_end,
+            of_network.activation_at_the_end,
             hidden_by=("softmax-before-loss",),
         ),
         Kind(
@@ -48,7 +54,7 @@ KINDS: dict[str, Kind] = {
             "Two layers follow each other without a non-linearity.",
             "Put a ReLU between them.",
             5,
-            d.no_non_linearity,
+            of_network.no_non_linearity,
         ),
         Kind(
             4,
@@ -56,7 +62,7 @@ KINDS: dict[str, Kind] = {
             "Gradients of earlier steps are added to those of this one.",
             "Call optimizer.zero_grad() before each backward pass.",
             11,
-            d.gradients_not_zeroed,
+            of_training.gradients_not_zeroed,
         ),
         Kind(
             5,
@@ -65,7 +71,7 @@ KINDS: dict[str, Kind] = {
             "Call optimizer.step() after backward(), with an optimiser of this network's "
             "parameters, made after the network stood on its device.",
             11,
-            d.nothing_moves,
+            of_training.nothing_moves,
         ),
         Kind(
             6,
@@ -74,7 +80,7 @@ KINDS: dict[str, Kind] = {
             "Keep layers in nn.ModuleList or nn.Sequential, give all parameters to the optimiser, "
             "and unfreeze what should learn.",
             11,
-            d.layers_left_out,
+            of_training.layers_left_out,
             hidden_by=("nothing-moves",),
         ),
         Kind(
@@ -83,7 +89,7 @@ KINDS: dict[str, Kind] = {
             "Testing runs in training mode.",
             "Call network.eval() before testing.",
             8,
-            d.test_in_training_mode,
+            of_network.test_in_training_mode,
         ),
         Kind(
             8,
@@ -91,7 +97,7 @@ KINDS: dict[str, Kind] = {
             "Training runs in evaluation mode, as left by a test.",
             "Call network.train() at the start of every epoch.",
             8,
-            d.training_in_test_mode,
+            of_network.training_in_test_mode,
         ),
         Kind(
             9,
@@ -99,7 +105,7 @@ KINDS: dict[str, Kind] = {
             "Dropout is on while testing, or scales twice or never.",
             "Use nn.Dropout, or F.dropout(x, training=self.training).",
             8,
-            d.dropout_wrong,
+            of_network.dropout_wrong,
         ),
         Kind(
             10,
@@ -107,7 +113,7 @@ KINDS: dict[str, Kind] = {
             "The network's inputs are not scaled, or scaled twice.",
             "Scale pixels once, to mean 0 and deviation 1 or from −1 to 1.",
             11,
-            d.inputs_out_of_scale,
+            of_images.inputs_out_of_scale,
         ),
         Kind(
             11,
@@ -115,7 +121,7 @@ KINDS: dict[str, Kind] = {
             "Test images are prepared in another way than training images.",
             "Use the same scaling, size and order of channels, with the training images' mean.",
             9,
-            d.tests_prepared_otherwise,
+            of_images.tests_prepared_otherwise,
         ),
         Kind(
             12,
@@ -123,7 +129,7 @@ KINDS: dict[str, Kind] = {
             "Labels don't belong to their images.",
             "Show ten images with their labels; shuffle both by the same order, or neither.",
             14,
-            d.labels_shuffled,
+            of_images.labels_shuffled,
             hidden_by=("inputs",),
         ),
         Kind(
@@ -132,7 +138,7 @@ KINDS: dict[str, Kind] = {
             "Labels and outputs don't fit: off by one, out of range, or a class missing.",
             "Number classes from 0, with as many outputs as classes.",
             2,
-            d.labels_off,
+            of_images.labels_off,
             hidden_by=("sorted-or-unbalanced",),
         ),
         Kind(
@@ -141,7 +147,7 @@ KINDS: dict[str, Kind] = {
             "Batches are sorted by class, or some classes are rare.",
             "Shuffle the training images (shuffle=True); show rare classes more often.",
             11,
-            d.sorted_or_unbalanced,
+            of_images.sorted_or_unbalanced,
         ),
         Kind(
             15,
@@ -149,7 +155,7 @@ KINDS: dict[str, Kind] = {
             "Test images are among the training images.",
             "Part the images before anything else, copies of a picture on one side.",
             12,
-            d.overlap,
+            of_images.overlap,
         ),
         Kind(
             16,
@@ -157,7 +163,7 @@ KINDS: dict[str, Kind] = {
             "First weights are too small for so many layers.",
             "Draw them with a deviation of √(2 / inputs), as He et al. do.",
             11,
-            d.first_weights_too_small,
+            of_network.first_weights_too_small,
             hidden_by=("inputs", "first-weights-equal", "dead-relus"),
         ),
         Kind(
@@ -166,7 +172,7 @@ KINDS: dict[str, Kind] = {
             "First weights are too large.",
             "Draw them with a deviation of √(2 / inputs), as He et al. do.",
             11,
-            d.first_weights_too_large,
+            of_network.first_weights_too_large,
             hidden_by=("inputs",),
         ),
         Kind(
@@ -175,7 +181,7 @@ KINDS: dict[str, Kind] = {
             "The units of a layer begin with the same weights.",
             "Draw first weights at random.",
             11,
-            d.first_weights_equal,
+            of_network.first_weights_equal,
         ),
         Kind(
             19,
@@ -183,8 +189,8 @@ KINDS: dict[str, Kind] = {
             "Most units of a ReLU are dead.",
             "Begin with biases of 0 or a little more, and centred inputs.",
             5,
-            d.dead_relus,
-            hidden_by=("inputs", "first-weights-equal"),
+            of_network.dead_relus,
+            hidden_by=("inputs", "first-weights-equal", "activation-at-the-end"),
         ),
         Kind(
             20,
@@ -192,7 +198,7 @@ KINDS: dict[str, Kind] = {
             "The learning rate is too high.",
             "Divide it by 10, or warm up.",
             11,
-            d.rate_too_high,
+            of_training.rate_too_high,
             hidden_by=(
                 *_BROKEN_SIGNAL,
                 "gradients-not-zeroed",
@@ -207,7 +213,7 @@ KINDS: dict[str, Kind] = {
             "The learning rate is too low, or its schedule ends too early.",
             "Multiply it by 10 until the loss falls; step a schedule of epochs once an epoch.",
             11,
-            d.rate_too_low,
+            of_training.rate_too_low,
             hidden_by=("nothing-moves", "dead-relus", *_BROKEN_SIGNAL),
         ),
         Kind(
@@ -216,7 +222,7 @@ KINDS: dict[str, Kind] = {
             "Weight decay has the wrong sign, acts twice, is huge, or goes through Adam.",
             "Give it once, to SGD or AdamW, of the order of 5e-4 for SGD.",
             11,
-            d.weight_decay_wrong,
+            of_training.weight_decay_wrong,
         ),
         Kind(
             23,
@@ -224,7 +230,7 @@ KINDS: dict[str, Kind] = {
             "Sizes don't fit each other.",
             "Walk through the sizes layer by layer, with floor or ceiling as the layer has it.",
             3,
-            d.size_slip,
+            of_network.size_slip,
         ),
         Kind(
             24,
@@ -233,7 +239,7 @@ KINDS: dict[str, Kind] = {
             "Count right answers over all images, by the largest output of each image, and divide "
             "once.",
             12,
-            d.accuracy_wrong,
+            of_runs.accuracy_wrong,
             hidden_by=("test-in-training-mode", "augmentation", "dropout"),
         ),
         Kind(
@@ -242,7 +248,7 @@ KINDS: dict[str, Kind] = {
             "Test images are augmented, or training images always in the same way.",
             "Draw augmentation anew for each training image and epoch, and not for the test.",
             9,
-            d.augmentation_misplaced,
+            of_images.augmentation_misplaced,
         ),
         Kind(
             26,
@@ -250,7 +256,7 @@ KINDS: dict[str, Kind] = {
             "Processes that train together don't share their work.",
             "Call the wrapped network, use a DistributedSampler with set_epoch, and mean losses.",
             10,
-            d.data_parallel_wrong,
+            of_runs.data_parallel_wrong,
         ),
         Kind(
             27,
@@ -258,7 +264,7 @@ KINDS: dict[str, Kind] = {
             "A run that is resumed is not the run that was stopped.",
             "Save the next epoch's number, the weights, the optimiser and the generators' states.",
             11,
-            d.resuming_wrong,
+            of_runs.resuming_wrong,
             hidden_by=("gradients-not-zeroed", "training-in-test-mode"),
         ),
     )

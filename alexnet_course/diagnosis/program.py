@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from alexnet_course.data.augmentation import Augmenter
 from alexnet_course.data.images import ImageData, Labelled
-from alexnet_course.data.preparation import Preparation
+from alexnet_course.diagnosis.watching import STEPS, Watcher
 from alexnet_course.recipes import Recipe
 from alexnet_course.training import Trainer, evaluate
 
@@ -35,7 +35,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "train": ("train", "train_model", "fit", "train_one_epoch", "train_epoch", "training_loop"),
     "evaluate": ("evaluate", "test_model", "validate", "accuracy", "eval_model", "test", "check"),
     "device": ("device",),
-    "epochs": ("epochs", "num_epochs", "n_epochs", "max_epochs"),
+    "epochs": ("epochs", "num_epochs", "n_epochs", "max_epochs", "total_epochs"),
     "epoch": ("epoch",),
     "checkpoint": (
         *("checkpoint", "checkpoint_path", "ckpt", "ckpt_path", "path", "resume", "snapshot"),
@@ -43,7 +43,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
 }
 GIVEN = ("loader", "test", "loss", "optimiser", "scheduler", "train", "evaluate")
-IMAGES = 600  # of the course's own sets, so that an epoch is a few steps
+IMAGES = 600  # of the course's own sets that are looked at
+EPOCHS = 3  # that a function which trains is asked for
 
 
 class NotSeen(Exception):
@@ -67,6 +68,7 @@ class Program:
     train: Callable[..., Any] | None = None
     evaluate: Callable[..., Any] | None = None
     others: Mapping[str, Any] = field(default_factory=dict)
+    makes_network: bool = False  # whether ``train`` makes its own, anew at each call
     augmented: bool = False  # whether it says that it changes training images at random
 
     @property
@@ -78,32 +80,36 @@ class Program:
     def call(self, function: Callable[..., Any], **more: Any) -> Any:
         """``function`` with what it asks for, found by the names of its parameters."""
         known = {name: getattr(self, name) for name in ("network", *GIVEN)}
-        known |= {"device": self.device, "epochs": 3, "epoch": 1} | more
-        arguments: list[Any] = []
-        options: dict[str, Any] = {}
-        for parameter in inspect.signature(function).parameters.values():
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                continue
-            key = meaning(parameter.name, known)
-            if function is self.evaluate and key == "loader" and self.test is not None:
-                key = "test"  # the loader of a function that tests
-            if key is None or known[key] is None:
-                if parameter.name in self.others:
-                    value = self.others[parameter.name]
-                elif parameter.default is not parameter.empty:
-                    continue
-                else:
-                    raise NotSeen(
-                        f"{_name(function)} wants {parameter.name!r}, which was not given; give "
-                        "the parameter a default, or a usual name such as 'model' or 'loader'"
-                    )
-            else:
-                value = known[key]
-            if parameter.kind is parameter.POSITIONAL_ONLY:
-                arguments.append(value)
-            else:
-                options[parameter.name] = value
-        return function(*arguments, **options)
+        if function is self.evaluate and self.test is not None:
+            known["loader"] = self.test  # of a function that tests
+        known |= {"device": self.device, "epochs": EPOCHS, "epoch": 1} | more
+        return call(function, known, self.others)
+
+
+def call(function: Callable[..., Any], known: Mapping[str, Any], others: Mapping[str, Any]) -> Any:
+    """``function`` with what its parameters mean, of ``known``, or are called, of ``others``."""
+    arguments: list[Any] = []
+    options: dict[str, Any] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        key = meaning(parameter.name, known)
+        if key is not None and known[key] is not None:
+            value = known[key]
+        elif parameter.name in others:
+            value = others[parameter.name]
+        elif parameter.default is not parameter.empty:
+            continue
+        else:
+            raise NotSeen(
+                f"{_name(function)} wants {parameter.name!r}, which was not given; give "
+                "the parameter a default, or a usual name such as 'model' or 'loader'"
+            )
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            arguments.append(value)
+        else:
+            options[parameter.name] = value
+    return function(*arguments, **options)
 
 
 def meaning(name: str, among: Iterable[str] = NAMES) -> str | None:
@@ -123,10 +129,10 @@ def _name(function: Callable[..., Any]) -> str:
 class Batches:
     """The batches of a recipe's epochs, prepared; in a new order and augmented if it trains."""
 
-    def __init__(self, split: Labelled, recipe: Recipe, learned: Tensor, training: bool) -> None:
-        self.dataset, self.recipe, self.training = split, recipe, training
-        self.preparation = Preparation(recipe.preparation, learned)
-        self.augmenter = Augmenter(recipe.augmentation if training else (), learned)
+    def __init__(self, split: Labelled, trainer: Trainer, training: bool) -> None:
+        self.dataset, self.recipe, self.training = split, trainer.recipe, training
+        self.preparation = trainer.preparation
+        self.augmenter = trainer.augmenter if training else Augmenter((), split.sample_images())
         self.generator = torch.Generator().manual_seed(0)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -145,14 +151,14 @@ class Batches:
 
 
 def of_recipe(network: nn.Module, data: ImageData, recipe: Recipe) -> Program:
-    """The program that :func:`~alexnet_course.training.fit` is, on at most 600 images."""
-    train, held_out = (_some(split) for split in (data.train, data.held_out))
-    learned = train.sample_images()
-    loader, test = (
-        Batches(train, recipe, learned, True),
-        Batches(held_out, recipe, learned, False),
-    )
-    trainer = Trainer(network, train, recipe, 0, torch.device("cpu"), "float32")
+    """The program that :func:`~alexnet_course.training.fit` is, with as many images as its first
+    steps take, at their rates, and at most 600 to look at.
+    """
+    used = _some(data.train, max(IMAGES, STEPS * recipe.batch_size))
+    train, held_out = used[:IMAGES], _some(data.held_out, IMAGES)
+    trainer = Trainer(network, used, recipe, 0, torch.device("cpu"), "float32")
+    trainer.steps = -(-len(data.train) // recipe.batch_size)
+    test = Batches(held_out, trainer, False)
 
     def run() -> None:
         for number in range(1, recipe.epochs + 1):
@@ -162,7 +168,7 @@ def of_recipe(network: nn.Module, data: ImageData, recipe: Recipe) -> Program:
 
     return Program(
         network,
-        loader,
+        Batches(train, trainer, True),
         loss=nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing),
         optimiser=trainer.optimisers,
         test=test,
@@ -172,40 +178,104 @@ def of_recipe(network: nn.Module, data: ImageData, recipe: Recipe) -> Program:
     )
 
 
-def _some(split: Labelled) -> Labelled:
+def _some(split: Labelled, most: int) -> Labelled:
     generator = torch.Generator().manual_seed(0)
-    return split[torch.randperm(len(split), generator=generator)[:IMAGES]]
+    return split[torch.randperm(len(split), generator=generator)[:most]]
 
 
-def of_file(path: Path, named: str, options: Mapping[str, str | None]) -> tuple[Program, Any]:
+def of_file(
+    path: Path,
+    named: str,
+    options: Mapping[str, str | None],
+    arguments: Iterable[str] = (),
+    given: Mapping[str, Any] | None = None,
+    seconds: float = 10.0,
+) -> tuple[Program, Watcher | None]:
     """The program in a Python file, whose code is run, and what its own loop was seen to do.
 
     ``named`` is its network: a module, or a class or function that makes one; dots lead into
-    objects. ``options`` name the other parts; what they leave out is found by :data:`NAMES`. Where
-    the file trains as it is run, that is watched, cut short, and looked at in place of ``train``.
+    objects. Without it the file is run as a program, with its ``arguments``, or its function that
+    is named as ``train``, and the network is the one that is seen to train. ``options`` name the
+    other parts; what they leave out is found by :data:`NAMES`; ``given`` are values of parameters.
+    Where the file trains as it is run, that is watched for at most ``seconds``, and looked at in
+    place of ``train``.
     """
-    from alexnet_course.diagnosis.watching import Watcher
-
     if not path.is_file():
-        raise ValueError(f"{path} is no file; give FILE.py:network")
-    module = ModuleType(f"diagnosed_{path.stem}")
+        raise ValueError(f"{path} is no file; give FILE.py, or FILE.py:network")
+    watcher = Watcher(None, seconds=seconds)
+    alone = not named and not options.get("train")
+    found = _run(path, "__main__" if alone else f"diagnosed_{path.stem}", arguments, watcher)
+    found |= given or {}
+    watcher.settle()
+    if watcher.error is not None and not watcher.steps and (named or watcher.network is None):
+        error = watcher.error
+        raise ValueError(f"{path.name} stops with {type(error).__name__}: {error}") from error
+    if not named:
+        return _seen(found, options, path, watcher), watcher
+    network = _made(_leading(found, named, path), named)
+    parts = {what: _by_usual_name(found, what) for what in GIVEN}
+    parts = {what: part for what, part in parts.items() if part is not None}
+    if watcher.steps:
+        parts |= _watched_parts(watcher)
+    program = of_parts(network, parts | _named_parts(found, options, path), found)
+    return program, watcher if watcher.steps else None
+
+
+def _run(path: Path, name: str, arguments: Iterable[str], watcher: Watcher) -> dict[str, Any]:
+    """What stands in a file after its code has been run, as the module ``name``."""
+    module = ModuleType(name)
     module.__file__ = str(path)
-    sys.modules[module.__name__] = module
-    watcher, arguments = Watcher(None), sys.argv
+    before, sys.modules[name] = sys.modules.get(name), module
+    argv, sys.argv = sys.argv, [str(path), *arguments]
     sys.path.insert(0, str(path.parent))
-    sys.argv = [str(path)]  # a parser of its own reads no arguments of ours
     try:
         with watcher:
             exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), vars(module))
     finally:
         sys.path.remove(str(path.parent))
-        sys.argv = arguments
-    watcher.raise_unless_enough(path)
-    found = vars(module)
-    network = _made(_leading(found, named, path), named)
-    parts = {name: _part(found, name, options.get(name), path, network) for name in GIVEN}
-    program = of_parts(network, {key: x for key, x in parts.items() if x is not None}, found)
-    return program, watcher if watcher.steps else None
+        sys.argv = argv
+        if before is not None:
+            sys.modules[name] = before
+    return vars(module)
+
+
+def _seen(
+    found: Mapping[str, Any], options: Mapping[str, str | None], path: Path, watcher: Watcher
+) -> Program:
+    """The program that has trained, or that the function that is named as ``train`` is."""
+    train = options.get("train")
+    function = _leading(found, train, path) if train else None
+    if function is not None:
+        with watcher:
+            call(function, {"epochs": EPOCHS}, found)
+    watcher.settle()
+    network, parts = watcher.network, _watched_parts(watcher)
+    if network is None or "loader" not in parts:
+        error = watcher.error
+        why = f"; it stops with {type(error).__name__}: {error}" if error else ""
+        raise ValueError(
+            f"no training was seen in {path.name}: nothing called backward(){why}. Give "
+            'FILE.py:network, --train FUNCTION, or what the program wants as --arguments="…"'
+        )
+    program = of_parts(network, parts | _named_parts(found, options, path), found)
+    program.makes_network = function is not None
+    return program
+
+
+def _watched_parts(watcher: Watcher) -> dict[str, Any]:
+    """The loaders and optimisers that were seen at work."""
+    parts: dict[str, Any] = {}
+    learned = [watcher.loaders[x] for x in watcher.trained]
+    if not watcher.steps:  # the first pass was too slow, or stopped
+        learned = [*watcher.loaders.values()][:1]
+    if learned or watcher.fed:
+        parts["loader"] = learned[0] if learned else watcher.fed
+    others = [x for x in (*watcher.loaders.values(), *watcher.made) if x not in learned]
+    if others:
+        parts["test"] = others[0]
+    if watcher.optimisers:
+        parts["optimiser"] = watcher.optimisers
+    return parts
 
 
 def of_parts(network: nn.Module, parts: dict[str, Any], others: Mapping[str, Any]) -> Program:
@@ -299,11 +369,13 @@ def _made(value: Any, named: str) -> nn.Module:
     return value
 
 
-def _part(
-    found: Mapping[str, Any], what: str, named: str | None, path: Path, network: nn.Module
-) -> Any:
-    if named:
-        return _leading(found, named, path)
+def _named_parts(
+    found: Mapping[str, Any], options: Mapping[str, str | None], path: Path
+) -> dict[str, Any]:
+    return {part: _leading(found, name, path) for part, name in options.items() if name}
+
+
+def _by_usual_name(found: Mapping[str, Any], what: str) -> Any:
     fits = {
         "loader": lambda x: hasattr(x, "__iter__") and not isinstance(x, (str, Tensor, dict)),
         "test": lambda x: hasattr(x, "__iter__") and not isinstance(x, (str, Tensor, dict)),

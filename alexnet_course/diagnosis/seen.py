@@ -11,19 +11,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alexnet_course.diagnosis.program import NotSeen, Program, every
-from alexnet_course.diagnosis.watching import Watcher
+from alexnet_course.diagnosis.program import EPOCHS, NotSeen, Program, every
+from alexnet_course.diagnosis.watching import STEPS, Watcher
 
-BATCH = 64  # images that pass again and again
-SAMPLE = 1_000  # images that are looked at from each side
-PASSES = 24  # with dropout, whose mean is taken
-LINEAR = (
-    *("Add", "Sub", "View", "Reshape", "Unsafe", "T", "Permute", "Transpose", "Clone", "Squeeze"),
-    *("Unsqueeze", "Expand", "Mean", "AvgPool", "AdaptiveAvgPool", "Pad", "ConstantPad", "Slice"),
-    *("NativeBatchNorm", "CudnnBatchNorm", "NativeDropout", "Alias", "Neg", "Cat", "ToCopy"),
-    *("UnsafeView", "Split", "Contiguous", "Select"),
-)
-WEIGHING = ("Convolution", "Addmm", "Mm", "Bmm", "Linear", "MkldnnConvolution")
+BATCH = 16, 64  # images that pass again and again, at least and at most
+SAMPLE = 1_000  # images that are looked at from each side,
+VALUES = 2**26  # or as many as have so many values
+PASSES, FEW = 24, 8  # passes with dropout, whose mean is taken, and their images
+
+
+Detector = Callable[["Seen"], str | None]
 
 
 class Seen:
@@ -56,21 +53,21 @@ class Seen:
 
     @cached_property
     def batches(self) -> list[tuple[Tensor, Tensor]]:
-        """Those of one pass over the loader, up to 1,000 images or three seconds."""
-        return _gather(self.program.loader)
+        """Those of one pass over the loader, up to 1,000 images."""
+        return self._gather(self.program.loader)
 
     @cached_property
     def again(self) -> list[tuple[Tensor, Tensor]]:
         """Those of a second pass."""
-        return _gather(self.program.loader)
+        return self._gather(self.program.loader)
 
     @cached_property
     def tests(self) -> list[tuple[Tensor, Tensor]]:
-        return _gather(self._test)
+        return self._gather(self._test)
 
     @cached_property
     def tests_again(self) -> list[tuple[Tensor, Tensor]]:
-        return _gather(self._test)
+        return self._gather(self._test)
 
     @property
     def _test(self) -> Iterable[Any]:
@@ -95,8 +92,39 @@ class Seen:
 
     @cached_property
     def batch(self) -> tuple[Tensor, Tensor]:
+        """So many images that a pass takes a twentieth of the time that training is watched."""
         images, labels = self.batches[0]
-        return images[:BATCH], labels[:BATCH]
+        fewest, most = BATCH
+        start = time.monotonic()
+        try:
+            self.network.eval()
+            with torch.no_grad():
+                self.run(images[:fewest])
+        except Exception:  # told by `broken`
+            return images[:fewest], labels[:fewest]
+        share = self.seconds / 20 / (time.monotonic() - start)
+        count = min(most, max(fewest, int(fewest * share)))
+        return images[:count], labels[:count]
+
+    def _gather(self, loader: Iterable[Any]) -> list[tuple[Tensor, Tensor]]:
+        found: list[tuple[Tensor, Tensor]] = []
+        end = time.monotonic() + self.seconds / 6
+        watcher = Watcher(None, batches=SAMPLE)
+        with watcher:
+            iterator: Iterator[Any] = iter(loader)
+            for batch in iterator:
+                images, labels = pair(batch)
+                found.append((images.cpu(), labels.cpu()))
+                values, count = sum(x.numel() for x, _ in found), sum(len(y) for _, y in found)
+                if count >= SAMPLE or values > VALUES or time.monotonic() > end:
+                    break
+        if isinstance(watcher.error, NotSeen):
+            raise watcher.error
+        if watcher.error is not None and not found:
+            raise NotSeen(f"the loader stops with {type(watcher.error).__name__}: {watcher.error}")
+        if not found:
+            raise NotSeen("the loader gives no batch")
+        return found
 
     # Passes
 
@@ -125,12 +153,16 @@ class Seen:
             self.restore()
         return None
 
-    @cached_property
-    def outputs(self) -> Tensor:
-        """Of one batch in training mode, with their graph."""
+    def ready(self) -> None:
+        """Go back to the first weights, of a network that takes its images."""
         if self.broken:
             raise NotSeen("the network stops with an error")
         self.restore()
+
+    @cached_property
+    def outputs(self) -> Tensor:
+        """Of one batch in training mode, with their graph."""
+        self.ready()
         torch.manual_seed(0)
         self.network.train()
         outputs = self.run(self.batch[0])
@@ -168,25 +200,6 @@ class Seen:
             return False
         return math.isclose(made, float(F.cross_entropy(self.logits, labels)), rel_tol=1e-3)
 
-    @cached_property
-    def first_loss(self) -> float:
-        labels = self.batch[1]
-        if labels.dtype != torch.int64 or labels.ndim != 1:
-            raise NotSeen("labels are no classes")
-        if int(labels.min()) < 0 or int(labels.max()) >= self.classes:
-            raise NotSeen("labels are out of range")
-        return float(F.cross_entropy(self.logits, labels))
-
-    @cached_property
-    def still(self) -> tuple[Tensor, Tensor]:
-        """The outputs of two passes of the same batch in evaluation mode."""
-        if self.broken:
-            raise NotSeen("the network stops with an error")
-        self.restore()
-        self.network.eval()
-        with torch.no_grad():
-            return self.run(self.batch[0]), self.run(self.batch[0])
-
     # The graph
 
     @cached_property
@@ -206,60 +219,24 @@ class Seen:
         """The weights that the outputs depend on, by the graph."""
         return [node.variable for node in self.graph if hasattr(node, "variable")]
 
-    # Signals
-
     @cached_property
-    def signals(self) -> dict[str, float]:
-        """For each layer with weights, in the order of its work: the deviation of what it makes
-        between images. Under ``""`` that of the images.
+    @torch.no_grad()
+    def dropout(self) -> tuple[str, float] | None:
+        """Of the first place with chance in training mode: its name, and the mean over many passes
+        against the evaluation pass, as a factor.
         """
-        if self.broken:
-            raise NotSeen("the network stops with an error")
-        made: dict[str, float] = {"": _between(self.batch[0])}
+        self.ready()
+        torch.manual_seed(0)
+        one, other = self._values(True), self._values(True)
+        place = next((k for k in one if not torch.equal(one[k], other[k])), None)
+        if place is None:
+            return None
+        total = torch.stack([self._values(True)[place] for _ in range(PASSES)]).mean(0)
+        still = self._values(False)[place]
+        return place, float((total * still).sum() / still.square().sum().clamp_min(1e-30))
 
-        def note(name: str) -> Callable[..., None]:
-            def hook(module: nn.Module, _: Any, output: Any) -> None:
-                if isinstance(output, Tensor):
-                    made[name] = _between(output)
-
-            return hook
-
-        kinds = (nn.Linear, nn.modules.conv._ConvNd)
-        with _hooks(self.network, note, kinds):
-            self._quiet_pass()
-        return made
-
-    def _quiet_pass(self) -> None:
-        """In training mode but for dropout, as batch norm sees the batch."""
-        self.restore()
-        self.network.train()
-        for module in self.network.modules():
-            if isinstance(module, nn.modules.dropout._DropoutNd):
-                module.eval()
-        with torch.no_grad():
-            self.run(self.batch[0])
-        self.restore()
-
-    @cached_property
-    def dead(self) -> dict[str, float]:
-        """For each ReLU the share of its channels that no image makes positive."""
-        if self.broken:
-            raise NotSeen("the network stops with an error")
-        self.restore()
-        self.network.eval()
-        with _Relus() as found, torch.no_grad():
-            for images, _ in self.batches[:10]:
-                found.turn = 0
-                self.run(images[:BATCH])
-        return {name: float((most <= 0).float().mean()) for name, most in found.largest.items()}
-
-    @cached_property
-    def dropout(self) -> tuple[str, float, float] | None:
-        """Of the first place with chance in training mode: its name, the mean over many passes
-        against the evaluation pass, as a factor, and the share of values that are 0.
-        """
-        if self.broken:
-            raise NotSeen("the network stops with an error")
+    def _values(self, training: bool) -> dict[str, Tensor]:
+        """What each layer takes in and makes of few images, with batch norm as when testing."""
         noted: dict[str, Tensor] = {}
 
         def note(name: str) -> Callable[..., None]:
@@ -271,26 +248,13 @@ class Seen:
 
             return hook
 
-        def passed(training: bool) -> dict[str, Tensor]:
-            noted.clear()
-            self.network.train(training)
-            for module in self.network.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
-            self.run(self.batch[0])
-            return dict(noted)
-
-        self.restore()
-        torch.manual_seed(0)
-        with _hooks(self.network, note, None), torch.no_grad():
-            one, other = passed(True), passed(True)
-            place = next((k for k in one if not torch.equal(one[k], other[k])), None)
-            if place is None:
-                return None
-            total = torch.stack([passed(True)[place] for _ in range(PASSES)]).mean(0)
-            still = passed(False)[place]
-        factor = float((total * still).sum() / still.square().sum().clamp_min(1e-30))
-        return place, factor, float((one[place] == 0).float().mean())
+        self.network.train(training)
+        for module in self.network.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        with hooks(self.network, note, None):
+            self.run(self.batch[0][:FEW])
+        return noted
 
     # Training
 
@@ -299,23 +263,27 @@ class Seen:
         """The program's own loop, or the usual one, cut short."""
         if self.watched is not None:
             return self.watched
+        self.restore()
+        watcher = self._watch(STEPS)
+        self.weights_after = copy.deepcopy(self.network.state_dict())
+        return watcher
+
+    def _watch(self, most: int) -> Watcher:
         if self.broken and self.program.train is None:
             raise NotSeen("the network stops with an error")
         if self.program.train is None and not self.optimisers:
             raise NotSeen("no optimiser and no function that trains were given")
-        self.restore()
         torch.manual_seed(0)
         self.network.train()
-        watcher = Watcher(self.network, seconds=self.seconds)
+        watcher = Watcher(self.network, most=most, seconds=self.seconds)
         with watcher:
             if self.program.train is None:
                 self._usual_loop()
             else:
-                for epoch in range(1, 4):
-                    self.program.call(self.program.train, epoch=epoch, epochs=3)
+                for epoch in range(1, EPOCHS + 1):
+                    self.program.call(self.program.train, epoch=epoch, epochs=EPOCHS)
                     if self.program.evaluate is not None:
                         self.program.call(self.program.evaluate)
-        self.weights_after = copy.deepcopy(self.network.state_dict())
         if isinstance(watcher.error, NotSeen):
             raise watcher.error
         return watcher
@@ -323,7 +291,7 @@ class Seen:
     def _usual_loop(self) -> None:
         loss = self.program.loss or nn.CrossEntropyLoss()
         scheduler = self.program.scheduler
-        for _ in range(3):
+        for _ in range(EPOCHS):
             for batch in self.program.loader:
                 images, labels = pair(batch)
                 for optimiser in self.optimisers:
@@ -333,6 +301,19 @@ class Seen:
                     optimiser.step()
             if scheduler is not None:
                 scheduler.step()
+
+    @torch.no_grad()
+    def over_cross_entropy(self, factor: float) -> float:
+        """What the loss of a first step has over the cross-entropy, with weights × ``factor``."""
+        if self.watched is not None:
+            raise NotSeen("the program can't be run again with other weights")
+        self.restore()
+        for value in self.network.parameters():
+            value.mul_(factor)
+        with torch.enable_grad():
+            step = self._watch(1).steps[0]
+        self.restore()
+        return math.nan if step.plain is None else step.loss - step.plain
 
     @property
     def steps(self) -> list[Any]:
@@ -368,40 +349,6 @@ class Seen:
         """Those that stepped, or else those that were given."""
         return self.watch.optimisers or self.optimisers
 
-    # Labels and images
-
-    @cached_property
-    def label_probe(self) -> tuple[float, float, float, int]:
-        """How often the nearest of other images has the same label, how often a linear probe on
-        random features, left one out, is right, how often the commonest class is, and the number
-        of images.
-        """
-        images, labels = self.images.float(), self.labels
-        if len(images) < 200 or images.ndim != 4:
-            raise NotSeen("fewer than 200 images were seen")
-        small = F.adaptive_avg_pool2d(images, 8).flatten(1)
-        centred = small - small.mean(1, keepdim=True)
-        distances = torch.cdist(centred, centred)
-        copies = distances < 0.01 * distances.mean()
-        distances.masked_fill_(copies, math.inf).fill_diagonal_(math.inf)
-        nearest = float((labels[distances.argmin(1)] == labels).float().mean())
-        commonest = float(labels.bincount().max() / len(labels))
-        return nearest, _probe(images, small, labels), commonest, len(labels)
-
-    @cached_property
-    def overlap(self) -> tuple[float, float]:
-        """Shares of the test images that stand among the training images, pixel for pixel, and
-        that are as near to one as hardly any training image to another.
-        """
-        train, test = stored(self.program.loader), stored(self._test)
-        if train is None or test is None:
-            train, test = self.images, self.test_images
-        if train.shape[1:] != test.shape[1:]:
-            raise NotSeen("training and test images are of different shapes")
-        known = {_key(x) for x in train}
-        equal = sum(_key(x) in known for x in test) / len(test)
-        return equal, _near_share(train[:SAMPLE], test[:SAMPLE])
-
 
 def pair(batch: Any) -> tuple[Tensor, Tensor]:
     """Images and labels of a batch: the first two of a list, or the tensors of a dictionary."""
@@ -416,26 +363,6 @@ def pair(batch: Any) -> tuple[Tensor, Tensor]:
     return images, labels
 
 
-def _gather(loader: Iterable[Any]) -> list[tuple[Tensor, Tensor]]:
-    found: list[tuple[Tensor, Tensor]] = []
-    end = time.monotonic() + 3
-    watcher = Watcher(None, batches=SAMPLE)
-    with watcher:
-        iterator: Iterator[Any] = iter(loader)
-        for batch in iterator:
-            images, labels = pair(batch)
-            found.append((images.cpu(), labels.cpu()))
-            if sum(len(y) for _, y in found) >= SAMPLE or time.monotonic() > end:
-                break
-    if isinstance(watcher.error, NotSeen):
-        raise watcher.error
-    if watcher.error is not None and not found:
-        raise NotSeen(f"the loader stops with {type(watcher.error).__name__}: {watcher.error}")
-    if not found:
-        raise NotSeen("the loader gives no batch")
-    return found
-
-
 def _joined(parts: list[Tensor], what: str) -> Tensor:
     shapes = {tuple(x.shape[1:]) for x in parts}
     if len(shapes) > 1:
@@ -443,12 +370,7 @@ def _joined(parts: list[Tensor], what: str) -> Tensor:
     return torch.cat(parts)
 
 
-def _between(values: Tensor) -> float:
-    """The deviation of each value between images, on average."""
-    return float(values.detach().float().std(0).mean()) if len(values) > 1 else math.nan
-
-
-class _hooks:
+class hooks:
     """Forward hooks on the leaves of ``kinds`` (all, if ``None``), while it is entered."""
 
     def __init__(self, network: nn.Module, note: Callable[..., Any], kinds: Any) -> None:
@@ -468,87 +390,7 @@ class _hooks:
             hook.remove()
 
 
-class _Relus(torch.overrides.TorchFunctionMode):
-    """The largest value of each channel after each ReLU, in the order of their work."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.turn = 0
-        self.largest: dict[str, Tensor] = {}
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        made = function(*args, **(kwargs or {}))
-        if getattr(function, "__name__", "") in ("relu", "relu_") and made.ndim > 1:
-            self.turn += 1
-            most = made.detach().transpose(0, 1).flatten(1).amax(1)
-            name = f"ReLU {self.turn}"
-            self.largest[name] = torch.maximum(self.largest.get(name, most), most)
-        return made
-
-
-def _probe(images: Tensor, small: Tensor, labels: Tensor) -> float:
-    """Accuracy, left one out, of ridge regression on pixels and on 96 patches of the images."""
-    generator = torch.Generator().manual_seed(0)
-    features = [small]
-    side = 5
-    if min(images.shape[2:]) >= 8:
-        patches = images.unfold(2, side, 2).unfold(3, side, 2).permute(0, 2, 3, 1, 4, 5)
-        patches = patches.reshape(-1, images.shape[1], side, side)
-        kernels = patches[torch.randint(len(patches), (96,), generator=generator)]
-        kernels = kernels - kernels.mean((1, 2, 3), keepdim=True)
-        kernels = kernels / kernels.flatten(1).norm(dim=1).clamp_min(1e-6).view(-1, 1, 1, 1)
-        maps = F.conv2d(images, kernels)
-        maps = F.relu(maps - maps.mean((0, 2, 3), keepdim=True))
-        features.append(F.adaptive_avg_pool2d(maps, 2).flatten(1))
-    x = torch.cat([(f - f.mean(0)) / f.std(0).clamp_min(1e-6) for f in features], 1).double()
-    targets = F.one_hot(labels.long()).double()
-    targets = targets - targets.mean(0)
-    kernel = x @ x.T / x.shape[1]
-    hat = kernel @ torch.linalg.inv(kernel + torch.eye(len(x), dtype=torch.double))
-    left_out = (hat @ targets - hat.diagonal()[:, None] * targets) / (
-        1 - hat.diagonal()[:, None]
-    ).clamp_min(1e-9)
-    return float((left_out.argmax(1) == labels).float().mean())
-
-
-def stored(loader: Any) -> Tensor | None:
-    """All images as they are stored, where the data set of ``loader`` has them in one tensor."""
-    dataset: Any = getattr(loader, "dataset", None)
-    chosen: Tensor | None = None
-    while hasattr(dataset, "dataset") and hasattr(dataset, "indices"):
-        order = torch.as_tensor(list(dataset.indices))
-        chosen = order if chosen is None else order[chosen]
-        dataset = dataset.dataset
-    images = getattr(dataset, "images", None)
-    if images is None:
-        images = getattr(dataset, "data", None)
-    if images is None and getattr(dataset, "tensors", None):
-        images = dataset.tensors[0]
-    if images is not None and not isinstance(images, Tensor):
-        try:
-            images = torch.as_tensor(images)
-        except (TypeError, ValueError, RuntimeError):
-            return None
-    if images is None or images.ndim < 3:
-        return None
-    return images if chosen is None else images[chosen]
-
-
-def _key(image: Tensor) -> bytes:
-    return image.contiguous().numpy().tobytes()
-
-
-def _near_share(train: Tensor, test: Tensor) -> float:
-    """The share of test images nearer to a training image than 99 % of those are to another."""
-
-    def small(images: Tensor) -> Tensor:
-        if images.ndim == 4 and images.shape[-1] in (1, 3) and images.shape[1] > 4:
-            images = images.permute(0, 3, 1, 2)
-        x = F.adaptive_avg_pool2d(images.float(), 12).flatten(1)
-        x = x - x.mean(1, keepdim=True)
-        return x / x.norm(dim=1, keepdim=True).clamp_min(1e-6)
-
-    a, b = small(train), small(test)
-    own = (a @ a.T).fill_diagonal_(-1).amax(1)
-    limit = own.quantile(0.99).clamp_min(0.98)
-    return float(((b @ a.T).amax(1) > limit).float().mean())
+def some(names: list[str], most: int = 3) -> str:
+    """The first of ``names``, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,6 +1,8 @@
-"""How well :func:`~alexnet_course.diagnosis.diagnose` does: the faults that were planted, recorded.
+"""How well :func:`~alexnet_course.diagnosis.diagnose` does, recorded: the faults that were planted,
+and the arms of the course's experiments.
 
-``make faults`` plants each kind of fault in sound programs; ``tests/faults.py`` says how.
+``make faults`` plants each kind of fault in sound programs, and looks at every arm that has a
+record; ``tests/faults.py`` says how.
 """
 
 import json
@@ -29,9 +31,60 @@ def recorded_faults(folder: Path = RECORDED) -> list[dict[str, Any]]:
 
     Raises :class:`~alexnet_course.results.RecordError` where the record is damaged or missing.
     """
-    path = table_path(folder)
+    return _rows(table_path(folder))
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
     with reading(path):
         return list(json.loads(path.read_text(encoding="utf-8"))["rows"])
+
+
+LEARNED = 1.5  # times chance: the best accuracy of a record that counts as having learned
+KNOWN = {  # faults that an arm has on purpose, and that are right to be named
+    ("own-pictures", "copies-leaking"): {"overlap"},
+}
+
+
+def arms_path(folder: Path = RECORDED) -> Path:
+    """Where the record of the experiments' arms stands."""
+    return folder / "faults" / "arms.json"
+
+
+def recorded_arms(folder: Path = RECORDED) -> pd.DataFrame:
+    """For each arm that differs from the others: ``experiment``, ``arm``, the accuracy that its
+    record ``reached`` at best, that of ``chance``, in per cent, the kinds that were ``found``,
+    ``seconds``, whether it ``learned``, and what of ``found`` is ``false``: the arm has it not.
+
+    Raises as :func:`recorded_faults` does.
+    """
+    return judged(_rows(arms_path(folder)))
+
+
+def judged(rows: Rows) -> pd.DataFrame:
+    """Rows of :func:`recorded_arms`, with the last two columns."""
+    table = pd.DataFrame(rows)
+    table["learned"] = table["reached"] >= LEARNED * table["chance"]
+    table["false"] = [
+        [kind for kind in found if kind not in KNOWN.get((experiment, arm), ())] if learned else []
+        for experiment, arm, found, learned in zip(
+            table["experiment"], table["arm"], table["found"], table["learned"]
+        )
+    ]
+    return table
+
+
+def of_arms(arms: pd.DataFrame) -> pd.DataFrame:
+    """Counts, shares and intervals as in :func:`shares`. ``false alarms``: of the arms that
+    learned, those in which anything was named that they have not; ``named``: of the others, those
+    in which anything was.
+    """
+    learned, others = arms[arms["learned"]], arms[~arms["learned"]]
+    return _counted(
+        {
+            "false alarms": (int(learned["false"].map(bool).sum()), len(learned)),
+            "named": (int(others["found"].map(bool).sum()), len(others)),
+        }
+    )
 
 
 def by_kind(rows: Rows) -> pd.DataFrame:
@@ -80,6 +133,10 @@ def shares(rows: Rows) -> pd.DataFrame:
         "pairs": (sum(bool({*row["planted"]} & {*row["found"]}) for row in pairs), len(pairs)),
         "both": (sum({*row["planted"]} <= {*row["found"]} for row in pairs), len(pairs)),
     }
+    return _counted(counts)
+
+
+def _counted(counts: Mapping[str, tuple[int, int]]) -> pd.DataFrame:
     return pd.DataFrame(
         [{"what": what, "count": k, "of": n, **_interval(k, n)} for what, (k, n) in counts.items()]
     )
@@ -96,10 +153,20 @@ def summary(rows: Rows) -> str:
     """:func:`by_kind` and :func:`shares` as text."""
     rows = list(rows)
     kinds = by_kind(rows).drop(columns=["fault", "chapter"]).to_string(index=False)
-    lines = [
+    return "\n".join([kinds, *_lines(shares(rows))])
+
+
+def arms_summary(rows: Rows) -> str:
+    """:func:`of_arms` as text, and the arms in which anything was named."""
+    arms = judged(rows)
+    named = arms[arms["found"].map(bool)].drop(columns="seconds")
+    return "\n".join([named.to_string(index=False), *_lines(of_arms(arms))])
+
+
+def _lines(counts: pd.DataFrame) -> list[str]:
+    return [
         f"{row['what']}: {row['count']} of {row['of']}, {row['share']:.1f} % "
         f"({row['low']:.1f} to {row['high']:.1f})"
-        for row in shares(rows).to_dict("records")
+        for row in counts.to_dict("records")
         if row["of"]
     ]
-    return "\n".join([kinds, *lines])
