@@ -801,11 +801,15 @@ def main() -> None:
     options = argparse.ArgumentParser(description="Plant all faults and record what is found.")
     options.add_argument("--seeds", type=int, default=3, help="(3)")
     options.add_argument("--pairs", type=int, default=2, help="of each kind with others (2)")
+    options.add_argument("--only", choices=("planted", "arms"), help="one of the two records")
     options.add_argument("--out", type=Path, default=RECORDED)
     chosen = options.parse_args()
     torch.set_num_threads(1)
-    print(summary(made(table_path(chosen.out), plans(range(chosen.seeds), chosen.pairs), row)))
-    print(arms_summary(made(arms_path(chosen.out), arms(), arm_row)))
+    if chosen.only != "arms":
+        faults = plans(range(chosen.seeds), chosen.pairs)
+        print(summary(made(table_path(chosen.out), faults, row)))
+    if chosen.only != "planted":
+        print(arms_summary(made(arms_path(chosen.out), arms(), arm_row)))
 
 
 if __name__ == "__main__":

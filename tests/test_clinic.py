@@ -165,7 +165,7 @@ def test_the_record_is_whole():
     assert [*clinic.recorded_diagnoses()] == names and not clinic.recorded_diagnoses()["sound"]
 
 
-@pytest.mark.parametrize("name", ["sound", "dropout-always-on", "other-parameters"])
+@pytest.mark.parametrize("name", ["sound", "dropout-always-on", "other-parameters", "broadcast"])
 def test_what_is_named_can_be_made_again(name):
     if name == "sound":
         assert clinic.named(name, 24) == []

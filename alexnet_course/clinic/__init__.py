@@ -442,7 +442,7 @@ def named(name: str, per_class: int) -> list[str]:
         source = program(*_planted(name), per_class=per_class)
         file.write_text(source, encoding="utf-8")
         with contextlib.redirect_stdout(io.StringIO()):
-            whole, watched = of_file(file, "network", {})
+            whole, watched = of_file(file, "", {})
     return examine(whole, 600, watched).names  # no clock decides
 
 

@@ -56,6 +56,8 @@ def _wrong_by(
         return OVER_IMAGES
     if figures and count is not None:
         return _other_than_true(figures, count, len(_dataset(seen.program.test)))
+    if too_much := [x for x in re.findall(r"(\d[\d.]*) ?%", watcher.printed) if _beyond(x)]:
+        return f"it prints {too_much[-1]} %, more than all: answers are counted more than once"
     printed = re.findall(r"\d+\.\d{2,}", watcher.printed)
     for (key, _), one in watcher.counts.items():
         batches = len(watcher.loaders[key]) if key in watcher.loaders else len(one.sizes)
@@ -64,6 +66,11 @@ def _wrong_by(
     if not printed or not watcher.counts:
         raise NotSeen("no accuracy was returned or printed")
     return None
+
+
+def _beyond(text: str) -> bool:
+    """Whether a number of per cents is more than all, rounding apart."""
+    return text.count(".") < 2 and float(text) > 100.5
 
 
 def _other_than_true(figures: list[float], count: Count, images: int) -> str | None:

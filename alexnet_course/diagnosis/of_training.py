@@ -16,7 +16,7 @@ ENOUGH, TOO_FEW = 8, "fewer than eight steps were seen"
 RISEN = 0.3, 0.15  # of the loss at the end, over the first: at least, and as a share of it
 PEAK = 5  # times the first loss, and as much more
 FALLEN = 0.011  # of the highest rate: two steps of a tenth within the steps that are watched
-SMALLEST = 1e-5  # of a weight, changed by a step; recipes that learn change 3e-5 or more
+SMALLEST = 2e-6  # of a weight, changed by a step; the slowest recipe that learns changes 4e-6
 MOST_DECAY, LEAST_KEPT = 0.02, 0.995  # of decays, and of what a step of any recipe leaves
 
 
