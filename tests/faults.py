@@ -8,6 +8,8 @@ was.
 import argparse
 import json
 import random
+import shlex
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -792,7 +794,9 @@ def made(
             print(*done[key].values(), flush=True)
         rows.append(done[key])
     finished = datetime.now(UTC).isoformat(timespec="seconds")
-    store(path, environment("cpu", "float32") | {"finished": finished, "rows": rows})
+    command = shlex.join(["python", "tests/faults.py", *sys.argv[1:]])
+    about = environment("cpu", "float32") | {"command": command, "finished": finished}
+    store(path, about | {"rows": rows})
     unfinished.unlink()
     return rows
 
