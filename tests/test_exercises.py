@@ -130,7 +130,13 @@ def test_the_trial_of_bad_answers_notices_a_test_that_fails_without_words():
 
 
 def minutes(path):
-    """Five a task and one a line of the solution, to the nearest quarter of an hour."""
+    """Five a task and one a line of the solution that the notebook doesn't show already, to the
+    nearest quarter of an hour."""
+    shown = {
+        line.strip()
+        for cell in cells(path)
+        for line in exercises.HIDDEN.sub("", exercises.REGION.sub("", cell.source)).splitlines()
+    }
     held = [cell for cell in cells(path) if about(cell)]
     solutions = [
         line
@@ -138,7 +144,7 @@ def minutes(path):
         if cell.cell_type == "code"
         for region in exercises.REGION.finditer(cell.source)
         for line in region[0].splitlines()
-        if line.strip() and not line.strip().startswith("#")
+        if line.strip() not in shown | {""} and not line.strip().startswith("#")
     ]
     tasks = sum(about(cell)["grade"] for cell in held)
     return 15 * round((5 * tasks + len(solutions)) / 15)
