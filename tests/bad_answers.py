@@ -10,6 +10,8 @@ import types
 
 import torch
 
+from alexnet_course.checks import NotYet
+
 TEST = "<test>"
 
 
@@ -49,6 +51,8 @@ class Spoilt:
             for kind, bad in itertools.islice(self.kinds, self.each):
                 if self.child(place, kind):
                     self.bad = bad
+                    if kind == "an empty list" and self.right(*arguments, **named) == []:
+                        self.tell(NotYet("right, and so not bad here: expected"))
                     return self.bad()
         return self.right(*arguments, **named)
 
