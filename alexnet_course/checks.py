@@ -115,8 +115,11 @@ def entries(held: Any, names: Iterable[Any], kind: type = Real) -> list[Any]:
 
     Raises :class:`NotYet` for the first that is missing or something else.
     """
-    held = _dictionary(held)
-    return [_of_type(str(name), _plain(held.get(name)), kind) for name in names]
+    held, names = _dictionary(held), [*names]
+    values = [held.get(name) for name in names]
+    if kind is not torch.Tensor:
+        values = [_plain(value) for value in values]
+    return [_of_type(str(name), value, kind) for name, value in zip(names, values, strict=True)]
 
 
 def _dictionary(held: Any) -> Mapping[Any, Any]:

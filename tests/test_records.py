@@ -24,6 +24,7 @@ OTHERS = (  # no histories
     "features-measured",
     "features-in-page",
     "faults",
+    "slips",
 )
 SPEEDS = sorted(path for name in OTHERS for path in RECORDED.glob(f"{name}/*.json"))
 SHIPPED = sorted(set(RECORDED.glob("*/*.json")) - set(SPEEDS))

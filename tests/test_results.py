@@ -415,7 +415,7 @@ def test_a_single_name_is_a_list_of_one(record):
 
 SPEEDS = sorted(path for kind in ("benchmark", "race") for path in RECORDED.glob(f"{kind}/*.json"))
 LOOKED_AT = RECORDED.glob("features-*/*.json")  # measured of kept weights: no runs
-PLANTED = RECORDED.glob("faults/*.json")
+PLANTED = [*RECORDED.glob("faults/*.json"), *RECORDED.glob("slips/*.json")]
 SHIPPED = sorted(set(RECORDED.glob("*/*.json")) - set(SPEEDS) - set(LOOKED_AT) - set(PLANTED))
 NEEDED = [
     *(("two-conv", arm, seed) for arm in ("published", "trained-well") for seed in (0, 1, 2)),
