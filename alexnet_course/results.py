@@ -65,6 +65,12 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
 
 
+def held_in(path: Path, name: str) -> Any:
+    """The entry ``name`` of a record that is one JSON file; of a damaged one a RecordError."""
+    with reading(path):
+        return json.loads(path.read_text(encoding="utf-8"))[name]
+
+
 def record_path(experiment: str, arm: str, seed: int, kind: str, folder: Path = RECORDED) -> Path:
     """The path of a record: ``kind`` is ``"csv"``, the history, or ``"json"``, the manifest;
     ``"batches.csv"`` holds the loss of every hundredth step, :data:`WEIGHTS` the weights.

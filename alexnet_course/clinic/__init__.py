@@ -9,7 +9,6 @@ import contextlib
 import difflib
 import gc
 import io
-import json
 import math
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -34,7 +33,7 @@ from alexnet_course.diagnosis import examine
 from alexnet_course.diagnosis.program import of_file
 from alexnet_course.provenance import RECORDED, environment
 from alexnet_course.recording import require_real
-from alexnet_course.results import reading
+from alexnet_course.results import held_in
 
 PROGRAM = Path(__file__).with_name("program.py")
 SEEDS = (0, 1, 2)
@@ -451,9 +450,7 @@ def recorded_diagnoses(folder: Path = RECORDED) -> dict[str, list[str]]:
 
     Raises :class:`~alexnet_course.results.RecordError` where the record is damaged or missing.
     """
-    path = diagnosed_path(folder)
-    with reading(path):
-        return dict(json.loads(path.read_text(encoding="utf-8"))["found"])
+    return dict(held_in(diagnosed_path(folder), "found"))
 
 
 def slips_path(folder: Path = RECORDED) -> Path:
@@ -466,9 +463,7 @@ def recorded_rows(folder: Path = RECORDED) -> list[dict[str, Any]]:
 
     Raises :class:`~alexnet_course.results.RecordError` where it is damaged or missing.
     """
-    path = slips_path(folder)
-    with reading(path):
-        return list(json.loads(path.read_text(encoding="utf-8"))["rows"])
+    return list(held_in(slips_path(folder), "rows"))
 
 
 def recorded_slips(folder: Path = RECORDED) -> pd.DataFrame:

@@ -5,7 +5,6 @@ and the arms of the course's experiments.
 record; ``tests/faults.py`` says how.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from scipy.stats import binomtest
 
 from alexnet_course.diagnosis.kinds import KINDS
 from alexnet_course.provenance import RECORDED
-from alexnet_course.results import reading
+from alexnet_course.results import held_in
 
 Rows = Iterable[Mapping[str, Any]]
 
@@ -31,12 +30,7 @@ def recorded_faults(folder: Path = RECORDED) -> list[dict[str, Any]]:
 
     Raises :class:`~alexnet_course.results.RecordError` where the record is damaged or missing.
     """
-    return _rows(table_path(folder))
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    with reading(path):
-        return list(json.loads(path.read_text(encoding="utf-8"))["rows"])
+    return list(held_in(table_path(folder), "rows"))
 
 
 LEARNED = 1.5  # times chance: the best accuracy of a record that counts as having learned
@@ -57,7 +51,7 @@ def recorded_arms(folder: Path = RECORDED) -> pd.DataFrame:
 
     Raises as :func:`recorded_faults` does.
     """
-    return judged(_rows(arms_path(folder)))
+    return judged(held_in(arms_path(folder), "rows"))
 
 
 def judged(rows: Rows) -> pd.DataFrame:
