@@ -76,7 +76,7 @@ exercises: .venv/test
 	$(BIN)/python tools/exercises.py release
 
 grade: .venv/test
-	$(BIN)/python tools/grading.py grade "$(or $(FROM),$(error say FROM=folder or FROM=archive.zip))" $(if $(NUMBERS),--numbers "$(NUMBERS)")
+	$(BIN)/python tools/grading.py grade "$(or $(FROM),$(error say FROM=folder or FROM=archive.zip))" $(if $(CLASS)$(NUMBERS),--class "$(or $(CLASS),$(NUMBERS))")
 
 grades: .venv/test
 	$(BIN)/python tools/grading.py report

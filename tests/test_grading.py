@@ -4,6 +4,7 @@ import copy
 import csv
 import shutil
 import sys
+import zipfile
 from types import SimpleNamespace
 
 import pytest
@@ -40,6 +41,7 @@ def with_positions(solved, source):
 
 
 CRASH = "import os\n\nos._exit(1)"
+ADA, IN_MOODLE = "Ada-Lovelace", "Ada Lovelace_4711_assignsubmission_file_"
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -51,7 +53,7 @@ def graded(tmp_path_factory, solved, release):
     for cell in numbered.cells:
         cell.source = cell.source.replace("student = 0", "student = 7")
     cell_of(numbered, "three-ways").source += SCRIPT
-    put(as_colab_saves(numbered), handed / "ada" / "Copy of ex03_size_arithmetic.ipynb")
+    put(as_colab_saves(numbered), handed / IN_MOODLE / "Copy of ex03_size_arithmetic.ipynb")
     put(release, handed / "blank" / "ex03_size_arithmetic.ipynb")
     right = cell_of(solved, "positions").source
     for student, source in {
@@ -62,19 +64,18 @@ def graded(tmp_path_factory, solved, release):
     }.items():
         put(with_positions(solved, source), handed / student / "ex03_size_arithmetic.ipynb")
     with pytest.MonkeyPatch.context() as patch:
-        real = exercises.settings
-
-        def settings(**directories):
-            config = real(**directories)
-            config.Execute.timeout = 10
-            return config
-
-        patch.setattr(exercises, "settings", settings)
         patch.setenv("ALEXNET_COURSE_CIFAR10", "stand-in")
-        course = grading.Course(course_folder)
+        config = exercises.settings()
+        config.Execute.timeout = 10
+        course = grading.Course(course_folder, config)
         registered = course.register()
         patch.setattr(course, "register", lambda: registered)  # it is slow
-        grading.grade(course, handed, {"blank": "3", "ada": "7"})
+        listed = tmp_path_factory.mktemp("class") / "export.csv"
+        listed.write_text(
+            "First name,Last name,Email address,number\nAda,Lovelace,ada@example.org,7\n"
+            ",blank,blank@example.org,3\nMax,Lab,max@example.org,5\n"
+        )
+        grading.grade(course, handed, course.class_list(listed))
         yield course
 
 
@@ -88,11 +89,22 @@ def points(course):
 
 def test_grades_are_fair_and_one_bad_file_does_not_stop_the_rest(graded):
     # 14 in all, 2 of them for the written answer, 3 for 'positions'.
-    assert points(graded) == {"ada": 12, "blank": 0, "cheat": 9, "loop": 9, "warned": 12}
+    assert points(graded) == {ADA: 12, "blank": 0, "cheat": 9, "loop": 9, "warned": 12}
     assert {float(row["of"]) for row in table(graded).values()} == {14}
     refused = table(graded, "not_graded")
     assert set(refused) == {"crash"} and "ends Python itself" in refused["crash"]["why"]
-    assert float(table(graded, "points")["ada"][EXERCISE]) == 12
+    assert float(table(graded, "points")[ADA][EXERCISE]) == 12
+
+
+def test_points_go_back_to_a_platform_when_they_are_final(graded):
+    kept = table(graded, "came_as")
+    assert {who: row["name"] for who, row in kept.items()} == {ADA: IN_MOODLE}
+    folder = graded.folder / "for-moodle"
+    assert not (folder / f"{EXERCISE}-worksheet.csv").exists()  # her written answer waits
+    assert (folder / f"{EXERCISE}-points.csv").read_text().splitlines() == [
+        "First name,Last name,Email address,Exercise 3",
+        ",blank,blank@example.org,0",  # a blank written answer waits for nobody
+    ]
 
 
 def test_feedback_tells_in_words_what_is_wrong(graded):
@@ -100,8 +112,8 @@ def test_feedback_tells_in_words_what_is_wrong(graded):
     assert "nothing there yet" in page.read_text()
     assert "Traceback (most" not in page.read_text()
     pages = sorted(path.parts[-3] for path in (graded.folder / "feedback").rglob("*.html"))
-    assert pages == ["ada", "blank", "cheat", "loop", "warned"]
-    (page,) = (graded.folder / "feedback" / "ada" / EXERCISE).glob("*.html")
+    assert pages == [ADA, "blank", "cheat", "loop", "warned"]
+    (page,) = (graded.folder / "feedback" / ADA / EXERCISE).glob("*.html")
     assert SCRIPT not in page.read_text()
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.read_text()
 
@@ -110,17 +122,21 @@ def test_points_for_written_answers_come_from_the_table(graded, capsys):
     path = graded.folder / "written.csv"
     rows = read_csv(path)
     waiting = {row["student"] for row in rows if not row["points"]}
-    assert waiting == {"ada", "cheat", "loop", "warned"}  # an untouched answer gets 0 at once
-    assert table(graded)["ada"]["written answers to grade"] == "1"
-    given = {"ada": "1,5", "cheat": "2"}
+    assert waiting == {ADA, "cheat", "loop", "warned"}  # an untouched answer gets 0 at once
+    assert table(graded)[ADA]["written answers to grade"] == "1"
+    given = {ADA: "1,5", "cheat": "2"}
     rows = [row | {"points": given.get(row["student"], row["points"])} for row in rows]
-    changed = {"ada": "#NAME?", "cheat": rows[0]["answer"][:10]}  # as spreadsheets do
+    changed = {ADA: "#NAME?", "cheat": rows[0]["answer"][:10]}  # as spreadsheets do
     rows = [row | {"answer": changed.get(row["student"], row["answer"])} for row in rows]
     tables.write_table(path, list(rows[0]), rows)
     assert grading.report(graded)
-    assert points(graded)["ada"] == 13.5 and points(graded)["cheat"] == 11
-    assert table(graded)["ada"]["written answers to grade"] == "0"
+    assert points(graded)[ADA] == 13.5 and points(graded)["cheat"] == 11
+    assert table(graded)[ADA]["written answers to grade"] == "0"
     assert points(graded)["warned"] == 12
+    (line,) = read_csv(graded.folder / "for-moodle" / f"{EXERCISE}-worksheet.csv")
+    assert (line["Identifier"], line["Grade"]) == ("Participant 4711", "13.5")
+    with zipfile.ZipFile(graded.folder / "for-moodle" / f"{EXERCISE}-feedback.zip") as archive:
+        assert archive.namelist() == [f"{IN_MOODLE}/ex03_size_arithmetic.html"]
     rows = read_csv(path)
     wrong = [row | {"points": "7" if row["student"] == "loop" else row["points"]} for row in rows]
     tables.write_table(path, list(rows[0]), [*wrong, rows[0] | {"student": "nobody"}])
@@ -130,8 +146,8 @@ def test_points_for_written_answers_come_from_the_table(graded, capsys):
     assert "loop, ex03, three-ways: points are '7'; expected a number from 0 to 2" in said
     assert "nobody, ex03, three-ways: nothing was graded under this name" in said
     kept = {row["student"]: row["points"] for row in read_csv(path)}
-    assert kept == {"ada": "1.5", "blank": "0", "cheat": "2", "loop": "7", "warned": ""}
-    assert points(graded)["ada"] == 13.5  # and nothing is lost
+    assert kept == {ADA: "1.5", "blank": "0", "cheat": "2", "loop": "7", "warned": ""}
+    assert points(graded)[ADA] == 13.5  # and nothing is lost
 
 
 def by_hand(course, student, points):
@@ -146,7 +162,7 @@ def by_hand(course, student, points):
 def test_handing_in_again_loses_no_grade_and_carries_no_old_points_over(
     graded, solved, tmp_path, capsys
 ):
-    put(with_positions(solved, CRASH), tmp_path / "ada" / "ex03.ipynb")
+    put(with_positions(solved, CRASH), tmp_path / IN_MOODLE / "ex03.ipynb")
     again = with_positions(solved, "def positions(*anything):\n    return 55")
     cell_of(again, "three-ways").source = "Another answer."
     put(again, tmp_path / "cheat" / "ex03.ipynb")
@@ -157,11 +173,11 @@ def test_handing_in_again_loses_no_grade_and_carries_no_old_points_over(
     put(fails, tmp_path / "warned" / "ex03.ipynb")
     put(solved, tmp_path / "loop" / "ex03.ipynb")
     by_hand(graded, "loop", 1)
-    grading.grade(graded, tmp_path, {})
+    grading.grade(graded, tmp_path)
     refused = table(graded, "not_graded")
-    assert points(graded)["ada"] == 13.5
-    assert "the points of an earlier file stand" in refused["ada"]["why"]
-    assert (graded.folder / "feedback" / "ada").is_dir()
+    assert points(graded)[ADA] == 13.5
+    assert "the points of an earlier file stand" in refused[ADA]["why"]
+    assert (graded.folder / "feedback" / ADA).is_dir()
     assert points(graded)["warned"] == 12
     assert refused["warned"]["why"] == "passes no test; the points of an earlier file stand"
     assert points(graded)["loop"] == 13  # the same answer keeps its point
@@ -177,8 +193,8 @@ def test_a_blank_copy_handed_in_later_changes_nothing(graded, release, tmp_path)
     before = points(graded)
     by_hand(graded, "cheat", 2)
     for student in before:
-        put(release, tmp_path / student / "ex03.ipynb")
-    grading.grade(graded, tmp_path, {})
+        put(release, tmp_path / {ADA: IN_MOODLE}.get(student, student) / "ex03.ipynb")
+    grading.grade(graded, tmp_path)
     assert points(graded) == before | {"cheat": before["cheat"] + 2}
     refused = table(graded, "not_graded")
     assert set(refused) == set(before)
@@ -194,13 +210,13 @@ def test_ctrl_c_leaves_all_as_it_was(graded, solved, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(graded.api, "autograde", interrupted)
-    put(solved, tmp_path / "ada" / "ex03.ipynb")
-    before = graded.cells("ada", EXERCISE)
+    put(solved, tmp_path / IN_MOODLE / "ex03.ipynb")
+    before = graded.cells(ADA, EXERCISE)
     with pytest.raises(KeyboardInterrupt):
-        grading.grade(graded, tmp_path, {})
-    assert graded.cells("ada", EXERCISE) == before
+        grading.grade(graded, tmp_path)
+    assert graded.cells(ADA, EXERCISE) == before
     with graded.gradebook() as book:
-        assert book.find_submission(EXERCISE, "ada").score == 13.5
+        assert book.find_submission(EXERCISE, ADA).score == 13.5
 
 
 def test_who_is_who_is_asked_before_anything_is_graded(graded, solved, tmp_path):
@@ -208,7 +224,7 @@ def test_who_is_who_is_asked_before_anything_is_graded(graded, solved, tmp_path)
     for name in ("Group A/@dora/ex03.ipynb", "Group A/eve/ex03.ipynb", "Group B/ex03.ipynb"):
         put(solved, tmp_path / name)
     with pytest.raises(SystemExit, match=r"whose \./Group A/@dora and 1 more is: put"):
-        grading.grade(graded, tmp_path, {})
+        grading.grade(graded, tmp_path)
     path = graded.folder / "who.csv"
     asked = [row for row in tables.read_table(path) if row["name"].startswith("./")]
     assert asked == [
@@ -219,7 +235,7 @@ def test_who_is_who_is_asked_before_anything_is_graded(graded, solved, tmp_path)
     left = [row | {"student": "-"} if row in asked else row for row in tables.read_table(path)]
     tables.write_table(path, ["name", "student"], left)
     shutil.rmtree(tmp_path / "Group B")  # of the others we know
-    grading.grade(graded, tmp_path, {})
+    grading.grade(graded, tmp_path)
     assert points(graded) == before
     refused = {row["why"] for row in read_csv(graded.folder / "not_graded.csv")}
     assert refused == {"is left out: who.csv has '-' for it"}
@@ -286,21 +302,3 @@ def test_a_table_from_before_there_were_digests_goes_by_the_text(capsys):
     assert taken_over(written("An  answer."), line, capsys) == (2, {}, "")
     given, _, said = taken_over(written("Another."), line, capsys)
     assert given is None and "given to another answer" in said
-
-
-def test_tables_are_read_as_spreadsheets_save_them(tmp_path):
-    path = tmp_path / "numbers.csv"
-    for text, encoding in (
-        ("student,number\nJ\u00fcrgen,3\n", "utf-8-sig"),
-        ("student;number\r\nJ\u00fcrgen;3\r\n", "cp1252"),
-    ):
-        path.write_bytes(text.encode(encoding))
-        assert grading.read_numbers(path) == {"J\u00fcrgen": "3"}
-    path.write_text("name,number\nada,3\n")
-    with pytest.raises(SystemExit, match="has no column 'student'; it has name, number"):
-        grading.read_numbers(path)
-    path.write_text("student,number\nada,3.5\n")
-    with pytest.raises(SystemExit, match=r"number of ada is '3\.5'; expected a whole one"):
-        grading.read_numbers(path)
-    with pytest.raises(SystemExit, match="does not exist"):
-        grading.read_numbers(tmp_path / "nowhere.csv")

@@ -40,6 +40,16 @@ def memory() -> int:
     return min(4096 * MB, os.sysconf("SC_PHYS_PAGES") * PAGE // 2)
 
 
+def at_a_time() -> int:
+    """How many notebooks can be run at a time: by processors, and by memory where it is known."""
+    processors = os.cpu_count() or 1
+    if sys.platform == "win32":
+        return processors
+    if hasattr(os, "sched_getaffinity"):
+        processors = len(os.sched_getaffinity(0))
+    return max(1, min(processors, os.sysconf("SC_PHYS_PAGES") * PAGE // (2 * memory())))
+
+
 def _surroundings() -> dict[str, str]:
     """The environment in the box, and that of bwrap itself, which can be read from inside."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}

@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 import mending
 from archives import LARGEST, NOTEBOOK, Found, Gathered
 from owners import LEFT_OUT, Roll, ask_about, clues, date_of, owners, tidy
+from platforms import handed_over
 
 LEAST_IN_COMMON = 0.3  # of an exercise's own cells, below which a file is not that exercise
 MANY = 3  # files of a student that are no notebooks, up to which each is listed by itself
@@ -30,6 +31,7 @@ class Handed:
     notebook: NotebookNode
     notes: list[str]
     worked_in: bool
+    came_as: str = ""  # the name that a learning platform gave it
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def collect(
     """
     clones = _clones(gathered.files)
     read, left = _sorted(gathered, clones, releases)
-    called = _called(releases)
+    called = pattern_of(releases)
     others = [one.parts for one in gathered.files if one not in read]
     students = owners({one: found.exercise for one, found in read.items()}, others, called, roll)
     for one, who in students.items():
@@ -163,7 +165,7 @@ def _named(either: Iterable[str], title: str = "") -> re.Pattern[str]:
     return re.compile(rf"(?i)(?<![a-z0-9])({'|'.join(either)})(?![0-9]){title}")
 
 
-def _called(releases: dict[str, NotebookNode]) -> re.Pattern[str]:
+def pattern_of(releases: dict[str, NotebookNode]) -> re.Pattern[str]:
     """What exercises are called in names of files: *ex03*, *Exercise 3*, and a title behind it."""
     names, titles = [re.escape(name) for name in releases], set()
     for release in releases.values():
@@ -203,8 +205,11 @@ def _chosen(owned: list[tuple[str, _Answers]]) -> tuple[list[Handed], list[Refus
     handed, refused = [], []
     for (who, exercise), several in files.items():
         *others, best = sorted(several, key=lambda one: one.rank)
-        shown = "/".join(best.found.parts)
-        handed.append(Handed(who, exercise, shown, best.notebook, best.notes, best.worked_in))
+        shown, given = "/".join(best.found.parts), handed_over(best.found.parts)
+        came_as = given[1][0] if given else ""
+        handed.append(
+            Handed(who, exercise, shown, best.notebook, best.notes, best.worked_in, came_as)
+        )
         why = f"is an earlier file than {shown}, or a blank one; that was graded"
         refused += [Refused(who, "/".join(one.found.parts), why) for one in others]
     return handed, refused

@@ -32,9 +32,10 @@ NUMBER = re.compile(r"(?m)^student = 0\b")
 SETTINGS = "the cell with the student's number"  # its source, among the names that it defines
 
 
-def settings(**directories: Path) -> Config:
-    """nbgrader's settings from ``nbgrader_config.py``, with other folders for some of its steps."""
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
+def settings(config: Config | None = None, **directories: Path) -> Config:
+    """nbgrader's settings, by default from ``nbgrader_config.py``, with other folders for steps."""
+    if config is None:
+        config = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT)).load_config()
     for step, folder in directories.items():
         config.CourseDirectory[f"{step}_directory"] = str(folder)
     return config
@@ -62,7 +63,7 @@ def generate(api: NbGraderAPI, names: Iterable[str]) -> None:
 
 def release(folder: Path | None = None) -> None:
     """Write each exercise without its solutions and hidden tests, into ``folder`` if given."""
-    config = settings(**({"release": folder} if folder else {}))
+    config = settings(None, **({"release": folder} if folder else {}))
     config.GenerateAssignment.no_database, config.SaveCells.enabled = True, False
     course = CourseDirectory(config=config)
     generate(NbGraderAPI(course, config=config), sources(config))

@@ -4,12 +4,15 @@
 mended, runs nbgrader on each and reports; ``report`` takes the points for written answers from
 ``grading/written.csv`` and reports again. A report is ``grades.csv``, ``points.csv`` (a column an
 exercise), ``not_graded.csv`` and ``written.csv`` below ``grading/``, and a page of feedback for
-every student and exercise. ``who.csv`` there says whose files are, and asks where that is open.
+every student and exercise; ``for-moodle``, ``for-canvas`` and ``for-brightspace`` have what these
+take back. ``who.csv`` there says whose files are, and asks where that is open.
 """
 
 import argparse
 import contextlib
+import functools
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -18,9 +21,11 @@ import sys
 import tempfile
 import time
 import warnings
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import nbformat
@@ -30,13 +35,15 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import determine_grade
 from sqlalchemy.exc import SAWarning
+from traitlets.config import Config
 
 import box
 import exercises
 from archives import Gathered
-from collecting import Handed, Refused, collect
+from collecting import Handed, Refused, collect, pattern_of
 from mending import graded
 from owners import LEFT_OUT, Roll, tidy
+from platforms import ClassList, Exercise, Result, give_back, some
 from running import name_of_test
 from tables import read_table, write_table
 
@@ -44,6 +51,9 @@ AUTOGRADED = "autograded"
 WAITING = "written answers to grade"
 PLACE = ("student", "exercise", "cell")  # where a written answer is
 Place = tuple[str, str, str]
+Blank = list[tuple[str, str]]  # the code of a release: names of tests or none, and sources
+Ran = Sequence[NotebookNode]  # code cells with what they showed
+CAME_AS = ("student", "exercise", "name")
 NO_BOX = (
     "students' code runs as you. It can read and change your files and this grading, use the "
     "network and leave programs running; 'For instructors' tells of a container."
@@ -54,14 +64,14 @@ LONGEST = 32_000  # characters of an answer in a table; spreadsheets hold 32,767
 class Course:
     """The exercises, their releases, and the folders of one grading."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, config: Config | None = None) -> None:
         # nbgrader starts the command 'alembic', which lies beside this Python.
         os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        self.folder = folder
+        self.folder, self.database = folder, folder / "gradebook.db"
         folder.mkdir(parents=True, exist_ok=True)
         steps = ("release", "submitted", AUTOGRADED, "feedback")
-        config = exercises.settings(**{step: folder / step for step in steps})
-        config.CourseDirectory.db_url = f"sqlite:///{folder / 'gradebook.db'}"
+        config = exercises.settings(config, **{step: folder / step for step in steps})
+        config.CourseDirectory.db_url = f"sqlite:///{self.database}"
         self.directory = CourseDirectory(config=config)
         self.api = NbGraderAPI(self.directory, config=config)
         self.sources = exercises.sources(config)
@@ -75,23 +85,81 @@ class Course:
         path = self.folder / AUTOGRADED / student / exercise / name
         return nbformat.read(path, as_version=4).cells if path.exists() else []
 
-    def blank(self, exercise: str) -> list[tuple[str, str]]:
-        """The code of a release: the names of its tests, empty for other cells, and the sources."""
+    def release(self, exercise: str) -> NotebookNode:
+        """The notebook that students are given, once :meth:`register` has written it."""
         path = self.folder / "release" / exercise / self.sources[exercise].name
-        cells = nbformat.read(path, as_version=4).cells
+        return nbformat.read(path, as_version=4)
+
+    def blank(self, exercise: str) -> Blank:
+        cells = self.release(exercise).cells
         return [(name_of_test(cell), cell.source) for cell in cells if cell.cell_type == "code"]
 
     def register(self) -> dict[str, NotebookNode]:
-        """Enter all exercises into the gradebook; gives their releases."""
-        exercises.generate(self.api, self.sources)
-        return {
-            name: nbformat.read(self.folder / "release" / name / path.name, as_version=4)
-            for name, path in self.sources.items()
-        }
+        """Enter into the gradebook all exercises that are not there as they are; gives releases."""
+        digests = {name: _digest(path.read_bytes()) for name, path in self.sources.items()}
+        with self.made_anew("releases", digests) as stale:
+            exercises.generate(self.api, stale)
+        return {name: self.release(name) for name in self.sources}
+
+    @contextlib.contextmanager
+    def made_anew(self, what: str, digests: dict[str, str]) -> Iterator[list[str]]:
+        """Names without a digest, or with another one than when ``what`` was made."""
+        path = self.folder / "made.json"
+        made = json.loads(path.read_text()) if path.exists() and self.database.exists() else {}
+        before = made.get(what, {})
+        yield [name for name, now in digests.items() if not now or before.get(name) != now]
+        path.write_text(json.dumps(made | {what: digests}, indent=1))
+
+    def run(self, one: Handed, number: str, blank: Blank, ran: Ran = ()) -> str:
+        """Have nbgrader run a notebook and enter its points; says why if it could not.
+
+        ``ran`` has the code cells as a run before has left them; then nothing is run.
+        """
+        path = self.folder / "submitted" / one.student / one.exercise
+        path.mkdir(parents=True)
+        name = self.sources[one.exercise].name
+        (path / name).write_text(nbformat.writes(one.notebook), encoding="utf-8")
+        self.api.config.Run.update(number=number, blank=blank, ran=list(ran))
+        result = self.api.autograde(one.exercise, one.student, force=True)
+        return "" if result["success"] else _reason(result.get("log", "") + result.get("error", ""))
+
+    def class_list(self, path: Path | None = None) -> ClassList | None:
+        """The class as ``path`` has it, which is kept; without a path as it was given last."""
+        kept = self.folder / "class.csv"
+        if path is None:
+            return ClassList(kept) if kept.exists() else None
+        listed = ClassList(path)
+        if path.resolve() != kept:
+            shutil.copyfile(path, kept)
+        return listed
+
+    def people(self) -> dict[str, set[str]]:
+        """The names that each student goes by in ``who.csv``."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for name, student in _who_is_who(self).items():
+            if not name.startswith("./"):
+                found[student].add(name)
+        return found
+
+    def came_as(self) -> dict[tuple[str, str], str]:
+        """The name that a learning platform gave to each student's file, where one did."""
+        rows = read_table(self.folder / "came_as.csv", *CAME_AS)
+        return {(row["student"], row["exercise"]): row["name"] for row in rows}
+
+    def remember(self, one: Handed) -> None:
+        """Keep the name that a platform gave to what was graded."""
+        if one.came_as:
+            found = self.came_as() | {(one.student, one.exercise): one.came_as}
+            rows = [
+                dict(zip(CAME_AS, (*place, name), strict=True)) for place, name in found.items()
+            ]
+            write_table(self.folder / "came_as.csv", list(CAME_AS), rows)
 
 
-def grade(course: Course, source: Path, numbers: dict[str, str]) -> None:
+def grade(course: Course, source: Path, listed: ClassList | None = None) -> None:
     """Collect, mend and grade all that lies in the folder or .zip ``source``; then :func:`report`.
+
+    Warm-ups must be those of the numbers that the class list ``listed`` has.
 
     Raises :class:`SystemExit`, with nothing graded, if it is open whose some of it is.
     """
@@ -104,30 +172,46 @@ def grade(course: Course, source: Path, numbers: dict[str, str]) -> None:
     _call(course, roll)
     students = sorted({one.student for one in handed})
     print(f"{len(handed)} notebooks of {len(students)} students: {', '.join(students)}")
-    numbers = {roll.known.get(name, tidy(name)): number for name, number in numbers.items()}
-    if numbers:
-        for who, what in (
-            (set(students) - set(numbers), "not in the table of numbers, so not checked"),
-            (set(numbers) - set(students), "in the table of numbers, but handed in nothing"),
-        ):
-            if who:
-                print(f"{what}: {', '.join(sorted(who))}")
+    numbers = _numbers(course, handed, listed) if listed else {}
     notes = {}
-    for count, one in enumerate(handed, start=1):
-        print(f"[{count}/{len(handed)}] {one.student}, {one.exercise}", end="", flush=True)
-        started = time.monotonic()
-        try:
-            done = _autograde(course, one, numbers.get(one.student))
-        except Exception as error:  # whatever it is, the others are to be graded
-            why = str(error) if isinstance(error, NotGraded) else f"{type(error).__name__}: {error}"
-            refused.append(Refused(one.student, one.file, why))
-            print(": could not be graded")
-            continue
-        notes[one.student, one.exercise] = "; ".join([*one.notes, *done])
-        print(f": {time.monotonic() - started:.0f} s")
+    with _trials(course, handed, numbers) as trials:
+        for count, (one, trial) in enumerate(zip(handed, trials, strict=True), start=1):
+            print(f"[{count}/{len(handed)}] {one.student}, {one.exercise}", end="", flush=True)
+            try:
+                done = _autograde(course, one, numbers.get(one.student, ""), trial)
+            except Exception as error:  # whatever it is, the others are to be graded
+                is_known = isinstance(error, NotGraded)
+                why = str(error) if is_known else f"{type(error).__name__}: {error}"
+                refused.append(Refused(one.student, one.file, why))
+                print(": could not be graded")
+                continue
+            notes[one.student, one.exercise] = "; ".join([*one.notes, *done])
+            course.remember(one)
+            print(f": {trial.seconds:.0f} s" if trial else ": done")
     write_table(course.folder / "not_graded.csv", ["student", "file", "why"], map(vars, refused))
     report(course, notes)
     print(f"{len(refused)} files not graded: see {course.folder / 'not_graded.csv'}")
+
+
+def _numbers(course: Course, handed: list[Handed], listed: ClassList) -> dict[str, str]:
+    """The number of each student that the class list has one for; says who is not in the list."""
+    names = course.people()
+    people = {student: names[student] for student in sorted({one.student for one in handed})}
+    came_as = course.came_as() | {
+        (one.student, one.exercise): one.came_as for one in handed if one.came_as
+    }
+    lines, unknown = listed.lines(people, came_as)
+    for student, may_be in unknown.items():
+        fits = f" (or is it {' or '.join(may_be)}?)" if may_be else ""
+        print(
+            f"{student} is not in the class list{fits}: no number is checked, no line to import "
+            "written. To say who it is, add a line to who.csv: as name what the list has for them, "
+            "such as an e-mail address, and this student"
+        )
+    here = {id(row) for row in lines.values()}
+    if missing := [listed.shown(row) for row in listed.rows if id(row) not in here]:
+        print(f"in the class list, but handed in nothing: {some(missing)}")
+    return {student: number for student, row in lines.items() if (number := listed.number(row))}
 
 
 def _who_is_who(course: Course) -> dict[str, str]:
@@ -184,8 +268,65 @@ def _standing(course: Course, one: Handed) -> _Standing | None:
         return _Standing(sum(grade.auto_score or 0 for grade in grades), by_hand)
 
 
-def _autograde(course: Course, one: Handed, number: str | None) -> list[str]:
-    """Run nbgrader on a notebook; gives what was done with points given by hand.
+@dataclass(frozen=True)
+class _Trial:
+    """What came of running a notebook apart: why it can't be graded, or its cells."""
+
+    why: str
+    ran: Ran
+    seconds: float
+
+
+def _try(
+    registered: Path, config: Config, around: dict[str, str], one: Handed, number: str, blank: Blank
+) -> _Trial:
+    """Run a notebook in a process and a gradebook of its own."""
+    os.environ.clear()
+    os.environ.update(around)
+    warnings.filterwarnings("ignore", category=SAWarning)  # of nbgrader's own making
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            course = Course(Path(scratch), config)
+            shutil.copyfile(registered, course.database)
+            why = course.run(one, number, blank)
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+        cells = [] if why else course.cells(one.student, one.exercise)
+    ran = [cell for cell in cells if cell.cell_type == "code"]
+    return _Trial(why, ran, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def _trials(
+    course: Course, handed: list[Handed], numbers: dict[str, str]
+) -> Iterator[Iterator[_Trial | None]]:
+    """A trial of each notebook, in their order, while others run; none if its process died."""
+
+    def outcome(future: Future[_Trial]) -> _Trial | None:
+        try:
+            return future.result()
+        except BrokenExecutor:
+            return None
+
+    with tempfile.TemporaryDirectory() as scratch:
+        registered = Path(scratch) / "gradebook.db"
+        _copy(course.database, registered)
+        start = get_context("forkserver" if hasattr(os, "fork") else "spawn")
+        pool = ProcessPoolExecutor(box.at_a_time(), start)
+        run = functools.partial(_try, registered, course.api.config, dict(os.environ))
+        try:
+            futures = [
+                pool.submit(run, one, numbers.get(one.student, ""), course.blank(one.exercise))
+                for one in handed
+            ]
+            yield map(outcome, futures)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _autograde(course: Course, one: Handed, number: str, trial: _Trial | None) -> list[str]:
+    """Enter a notebook's points, run if it could not be tried; gives what became of those by hand.
 
     Raises :class:`NotGraded` if it is blank or fails where an earlier one did not, or can't be
     run; all that stood before then stands as it was.
@@ -194,13 +335,10 @@ def _autograde(course: Course, one: Handed, number: str | None) -> list[str]:
     if before is not None and not one.worked_in:
         raise NotGraded("is blank; the points of an earlier file stand")
     with _or_as_before(course, one):
-        path = course.folder / "submitted" / one.student / one.exercise
-        path.mkdir(parents=True)
-        name = course.sources[one.exercise].name
-        (path / name).write_text(nbformat.writes(one.notebook), encoding="utf-8")
-        course.api.config.Run.update(number=number or "", blank=course.blank(one.exercise))
-        result = course.api.autograde(one.exercise, one.student, force=True)
-        why = "" if result["success"] else _reason(result.get("log", "") + result.get("error", ""))
+        why = trial.why if trial else ""
+        if not why:
+            ran = trial.ran if trial else ()
+            why = course.run(one, number, course.blank(one.exercise), ran)
         after = _standing(course, one)
         if not why and before and before.tests and not (after and after.tests):
             why = "passes no test"
@@ -215,9 +353,8 @@ def _or_as_before(course: Course, one: Handed) -> Iterator[None]:
     steps = [
         course.folder / step / one.student / one.exercise for step in ("submitted", AUTOGRADED)
     ]
-    database = course.folder / "gradebook.db"
     with tempfile.TemporaryDirectory() as kept:
-        _copy(database, Path(kept) / "gradebook.db")
+        _copy(course.database, Path(kept) / "gradebook.db")
         for step in steps:
             if step.exists():
                 shutil.move(step, Path(kept) / step.parts[-3])
@@ -228,7 +365,7 @@ def _or_as_before(course: Course, one: Handed) -> Iterator[None]:
                 shutil.rmtree(step, ignore_errors=True)
                 if (Path(kept) / step.parts[-3]).exists():
                     shutil.move(Path(kept) / step.parts[-3], step)
-            _copy(Path(kept) / "gradebook.db", database)
+            _copy(Path(kept) / "gradebook.db", course.database)
             raise
 
 
@@ -266,6 +403,15 @@ def _answer(cells: list[NotebookNode], grade: Grade) -> str:
     else:
         wanted = [cell for cell in cells if graded(cell).get("solution")]
     return "\n\n".join(cell.source for cell in wanted)
+
+
+def _digest(*parts: bytes) -> str:
+    """What tells whether something was made of these parts, as the course makes it today."""
+    course = [exercises.ROOT / name for name in ("nbgrader_config.py", "tools/safe_html.py")]
+    whole = hashlib.sha256()
+    for part in (*(path.read_bytes() for path in course), *parts):
+        whole.update(hashlib.sha256(part).digest())
+    return whole.hexdigest()
 
 
 def digest_of(answer: str) -> str:
@@ -312,7 +458,8 @@ class _Written:
 
 
 def report(course: Course, notes: dict[tuple[str, str], str] | None = None) -> bool:
-    """Take over the points in ``written.csv``; write the tables and the pages of feedback.
+    """Take over the points in ``written.csv``; write the tables, the pages of feedback, and what
+    learning platforms take back.
 
     ``False`` if a line of ``written.csv`` could not be taken over; it is printed and kept. Raises
     :class:`SystemExit`, with nothing changed, if points are not those of the graded notebooks.
@@ -352,14 +499,58 @@ def report(course: Course, notes: dict[tuple[str, str], str] | None = None) -> b
         ]
     columns = ["student", *sorted({row["exercise"] for row in rows})]
     write_table(course.folder / "points.csv", columns, wide.values())
-    for row in rows:
-        result = course.api.generate_feedback(row["exercise"], row["student"], force=True)
-        if not result["success"]:
-            print(f"no feedback for {row['student']}, {row['exercise']}: grade it again")
+    _pages(course)
+    _give_back(course, rows)
     print(f"{len(rows)} graded: {grades}; feedback in {course.folder / 'feedback'}")
     if waiting:
         print(f"written answers wait for points in {written}; then run 'make grades'")
     return not wrong
+
+
+def _pages(course: Course) -> None:
+    """Make the pages of feedback whose notebook, points or remarks have changed."""
+    places, digests = {}, {}
+    with course.gradebook() as book:
+        for student, exercise, submission in _submissions(book):
+            shown = [str(course.cells(student, exercise))]
+            for notebook in submission.notebooks:
+                shown += [f"{one.name} {one.score}" for one in notebook.grades]
+                shown += [f"{one.name} {one.comment}" for one in notebook.comments]
+            name = f"{student}/{exercise}"
+            places[name], digests[name] = (student, exercise), _digest(*map(str.encode, shown))
+            if not list((course.folder / "feedback" / student / exercise).glob("*.html")):
+                digests[name] = ""
+    with course.made_anew("pages", digests) as stale:
+        for name in stale:
+            student, exercise = places[name]
+            if not course.api.generate_feedback(exercise, student, force=True)["success"]:
+                print(f"no feedback for {student}, {exercise}: grade it again")
+                digests[name] = ""
+
+
+def _give_back(course: Course, rows: list[dict[str, str]]) -> None:
+    """Write what learning platforms take back, and print what does not go there."""
+    results = [
+        Result(
+            row["student"],
+            row["exercise"],
+            float(row["points"]),
+            float(row["of"]),
+            final=row[WAITING] == "0",
+        )
+        for row in rows
+    ]
+    known = {}
+    for name in {row["exercise"] for row in rows}:
+        release = course.release(name)
+        heading = re.match(r"# *([^\W\d]+ \d+)", release.cells[0].source)
+        known[name] = Exercise(heading[1] if heading else name, pattern_of({name: release}))
+    names = course.people()
+    people = {row["student"]: names[row["student"]] for row in rows}
+    for words in give_back(
+        course.folder, results, known, course.came_as(), course.class_list(), people
+    ):
+        print(words)
 
 
 def _submissions(book: Gradebook) -> Iterator[tuple[str, str, SubmittedAssignment]]:
@@ -459,38 +650,30 @@ def _give_points(grade: Grade, given: str) -> str:
     return ""
 
 
-def read_numbers(path: Path) -> dict[str, str]:
-    """The students' numbers, from a CSV with the columns ``student`` and ``number``."""
-    if not path.exists():
-        raise SystemExit(f"{path} does not exist; it should have the columns student, number")
-    numbers = {}
-    for row in read_table(path, "student", "number"):
-        if not row["number"].strip().isdecimal():
-            raise SystemExit(
-                f"{path}: the number of {row['student']} is {row['number']!r}; expected a whole one"
-            )
-        numbers[row["student"].strip()] = row["number"].strip()
-    return numbers
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--into", type=Path, default=exercises.ROOT / "grading")
     commands = parser.add_subparsers(dest="command", required=True)
     grading = commands.add_parser("grade", help="collect, mend, grade and report")
     grading.add_argument("folder", type=Path, help="a folder of submissions, or a .zip of one")
-    grading.add_argument("--numbers", type=Path, help="a CSV of student, number")
+    grading.add_argument(
+        *("--class", "--numbers"),
+        dest="listed",
+        type=Path,
+        help="a table of the class, as platforms export it; a column 'number' is checked",
+    )
     commands.add_parser("report", help="take over written.csv and report again")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", category=SAWarning)  # of nbgrader's own making
     course = Course(options.into.resolve())
     os.environ |= {"ALEXNET_COURSE_CIFAR10": "stand-in", "ALEXNET_COURSE_SCALE": "quick"}
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # several notebooks run at a time
     print(f"exercises from {next(iter(course.sources.values())).parents[1]}")
     if options.command == "report":
         if not report(course):
             sys.exit(1)
         return
-    grade(course, options.folder, read_numbers(options.numbers) if options.numbers else {})
+    grade(course, options.folder, course.class_list(options.listed))
 
 
 if __name__ == "__main__":

@@ -9,16 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from archives import NOTEBOOK, Found
+from platforms import PLATFORMS, handed_over
 
 FORBIDDEN = re.compile(r'[\s\x00-\x1f\x7f/\\:*?"<>|\[\]]+')  # in a file's name, or in a pattern
 COPY = re.compile(r"(?i)\b(copy of|kopie von|copie de|copia de)\b")
-# How learning platforms name what they hand over; ``key`` tells apart people of the same name.
-PLATFORMS = {
-    "Moodle": re.compile(r"^(?P<name>.+?)_(?P<key>\d+)_assignsubmission_[a-z]+(_|$)"),
-    "Brightspace": re.compile(r"^(?P<key>\d+)-\d+ - (?P<name>.+) - (?P<date>[^-]*\d{4}[^-]*)$"),
-    "Blackboard": re.compile(r"^.+?_(?P<name>[^_]+)(?P<key>)_attempt_"),
-    "Canvas": re.compile(r"^(?P<name>.+?)(_LATE)?_(?P<key>\d{3,})_\d{3,}_"),
-}
 DOWNLOAD = re.compile(r" Download \w+ \d+, \d{4} \d+ [AP]M$")  # as Brightspace names an archive
 # A name made of these and of numbers is nobody's.
 _NOBODY = """
@@ -106,9 +100,9 @@ def clues(parts: tuple[str, ...], exercise: re.Pattern[str]) -> list[Clue]:
     found: list[Clue] = []
     for count, part in enumerate(parts, start=1):
         at, is_file = "/".join(parts[:count]), count == len(parts)
-        for platform, pattern in PLATFORMS.items():
-            if known := pattern.match(part):
-                return [Clue(_plain(known["name"]), at, True, platform, known["key"])]
+        if given := handed_over([part]):
+            platform, known = given
+            return [Clue(_plain(known["name"]), at, True, platform, known["key"])]
         before, named, after = _around(NOTEBOOK.sub("", part) if is_file else part, exercise)
         if name := before or after:
             # 'ada_ex03.ipynb' and 'ex03-ada/' are customary; 'ex03_ada.ipynb', 'ada.ipynb' not.
@@ -140,7 +134,7 @@ def _may_be_a_name(text: str) -> bool:
 def date_of(parts: tuple[str, ...]) -> float | None:
     """When Brightspace says that a file was handed in, if it does."""
     for part in parts:
-        if (known := PLATFORMS["Brightspace"].match(part)) and (
+        if (known := PLATFORMS["Brightspace"].names.match(part)) and (
             date := re.match(r"(\w{3} \d+, \d{4}) (\d{3,4}) ([AP]M)$", known["date"])
         ):
             try:

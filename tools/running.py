@@ -13,6 +13,7 @@ import secrets
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,7 @@ class Run(Execute):
     blank: Any = List(help="the release's code: name of a test or none, and source").tag(
         config=True
     )
+    ran: Any = List(help="the code cells as a run before has left them").tag(config=True)
     in_all = Integer(300, help="seconds for all of a student's cells").tag(config=True)
     most = Integer(2 * 2**20, help="bytes that a cell may show").tag(config=True)
 
@@ -113,12 +115,29 @@ class Run(Execute):
     def _boxed_default(self) -> bool:
         return not box.why_not()
 
+    @default("timeout_func")
+    def _timeout_func_default(self) -> Callable[[NotebookNode], int]:
+        return self._seconds
+
     def preprocess(self, nb: NotebookNode, resources: Any, km: Any = None) -> Any:
-        self.timeout_func, self._ends = self._seconds, time.monotonic() + self.in_all
+        if self.ran:
+            return self._as_it_ran(nb), resources
+        self._ends = time.monotonic() + self.in_all
         with tempfile.TemporaryDirectory() as folder:
             self._folder = Path(folder)
             resources.setdefault("metadata", {})["path"] = folder  # no notebook lies there
             return super().preprocess(nb, resources, km)
+
+    def _as_it_ran(self, nb: NotebookNode) -> NotebookNode:
+        """``nb`` with what its code cells showed in a run before."""
+        code = [cell for cell in nb.cells if cell.cell_type == "code"]
+        for cell, before in zip(code, self.ran, strict=True):
+            if name_of_test(cell):
+                cell.source = self._numbered(cell.source)
+            if cell.source != before.source:
+                raise ValueError("the cells that were run are not those of this notebook")
+            cell.outputs, cell.execution_count = before.outputs, before.execution_count
+        return nb
 
     def create_kernel_manager(self) -> AsyncKernelManager:
         if self.boxed:

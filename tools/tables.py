@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 # What a spreadsheet takes for a formula at the start of a cell; or of a line or behind a semicolon,
@@ -23,9 +23,14 @@ def restored(text: str) -> str:
     return GUARDED.sub(r"\1", text)
 
 
-def write_table(path: Path, names: list[str], rows: Iterable[dict]) -> None:
-    """Write a CSV with the columns ``names``, each cell :func:`guarded`."""
-    with path.open("w", newline="", encoding="utf-8-sig") as file:  # Excel wants the mark
+def write_table(
+    path: Path, names: list[str], rows: Iterable[Mapping], encoding: str = "utf-8-sig"
+) -> None:
+    """Write a CSV with the columns ``names``, each cell :func:`guarded`.
+
+    Excel wants the mark that begins ``utf-8-sig``; what a platform reads goes without.
+    """
+    with path.open("w", newline="", encoding=encoding) as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         for row in rows:
