@@ -5,7 +5,7 @@ BIN = .venv/bin
 TWO = -n 2 --dist loadfile # two files of tests, or two chapters, at a time, each on one core
 
 .PHONY: book pdf zip lab test access lighthouse floors canary links notebook-diffs colab execute \
-  exercises grade grades repository experiments faults clean always
+  exercises assign grade grades repository experiments faults clean always
 
 book: .venv/book
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -74,6 +74,9 @@ colab: .venv/test
 exercises: .venv/test
 	$(BIN)/python tools/exercises.py try
 	$(BIN)/python tools/exercises.py release
+
+assign: .venv/test
+	$(BIN)/python tools/exercises.py assign "$(or $(EXERCISE),$(error say EXERCISE=ex03))" "$(or $(OUT),$(error say OUT=folder))"
 
 grade: .venv/test
 	$(BIN)/python tools/grading.py grade "$(or $(FROM),$(error say FROM=folder or FROM=archive.zip))" $(if $(CLASS)$(NUMBERS),--class "$(or $(CLASS),$(NUMBERS))")

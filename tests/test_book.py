@@ -401,6 +401,7 @@ def test_chapters_and_exercises_lead_to_each_other_and_to_their_notebooks(site):
     "page, says",
     [
         ("notebooks/06_lrn.html", "About 30 minutes to read"),  # as its first lines do
+        ("book/instructors.html", "About 1 minute to read"),
         ("book/how_to_use.html", r"About \d+ minutes to read"),  # and not the minutes in its text
         ("book/glossary.html", "Last changed .*"),  # nobody reads it from end to end
     ],

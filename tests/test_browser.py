@@ -613,3 +613,13 @@ def test_a_chapter_helps_its_reader(opened, width, motion):
         checks += [reading.cards_by_keyboard, reading.cards_by_mouse]
     found = {check.__name__: check(page) for check in checks}
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
+
+
+def test_what_an_instructor_needs_first_fits_on_a_screen(opened):
+    page = opened("book/instructors.html")
+    bottom = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('article section > *')]"
+        ".map(one => one.getBoundingClientRect().bottom))"
+    )
+    assert page.locator("article pre").count() == page.locator("article svg.drawing").count() == 1
+    assert bottom < page.viewport_size["height"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 
 import bad_answers
 from test_notebooks import ROOT, notebooks
@@ -153,7 +154,7 @@ def minutes(path):
 @pytest.mark.parametrize("name", SOURCES)
 def test_estimated_times_follow_the_work(name):
     path = SOURCES[name]
-    guide = (ROOT / "book" / "instructors.md").read_text()
+    guide = (ROOT / "book" / "assign.md").read_text()
     (line,) = (row for row in guide.splitlines() if f"/{path.name})" in row)
     assert f"| {minutes(path)} min |" in line.replace("\N{NO-BREAK SPACE}", " ")
     assert f"takes about {minutes(path)} minutes;" in cells(path)[0].source
@@ -202,7 +203,7 @@ def test_every_release_is_a_page_of_the_book():
 
 
 def test_the_guide_lists_every_exercise_with_its_points():
-    guide = (ROOT / "book" / "instructors.md").read_text()
+    guide = (ROOT / "book" / "assign.md").read_text()
     for path in RELEASES.rglob("*.ipynb"):
         points = {"code": 0, "markdown": 0}
         for cell in cells(path):
@@ -279,3 +280,53 @@ def test_a_wrong_answer_that_stops_outside_of_any_check_is_not_counted_either(mo
     known = {item.name: {"stops": "sizes['conv1'] = 1 / 0"}}
     monkeypatch.setattr(exercises, "answers", lambda name: (known, {}))
     assert "since it stops: stops: division by zero" in " ".join(exercises.faults("ex03", item))
+
+
+def test_what_to_upload_is_written_once_and_nothing_is_written_over(tmp_path, capsys):
+    for said in ("ex03", "3", "Exercise 03"):
+        exercises.assign(exercises.named(said), tmp_path)
+    made = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert set(made) == {"ex03_size_arithmetic.ipynb", "ex03.html"}
+    kept = RELEASES / "ex03" / "ex03_size_arithmetic.ipynb"
+    assert made["ex03_size_arithmetic.ipynb"] == kept.read_text()
+    page = BeautifulSoup(made["ex03.html"], "html.parser")
+    assert page.h1.text == "Exercise 3 · Size arithmetic"
+    assert (
+        "takes about 45 minutes; 14 points in all" in page.text and "# Your code here" in page.text
+    )
+    assert "Colab," not in page.text  # no copy is published, so nothing installs the course there
+    assert "points  14 at most" in capsys.readouterr().out
+    (tmp_path / "ex03.html").write_text("mine")
+    with pytest.raises(SystemExit, match=r"ex03\.html is there already, and is another one"):
+        exercises.assign("ex03", tmp_path)
+    assert (tmp_path / "ex03.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize("said", ["12", "", "ex3b", "size"])
+def test_an_exercise_that_is_not_there_is_asked_for(said):
+    with pytest.raises(SystemExit, match=r"expected one of ex01, .*, ex17"):
+        exercises.named(said)
+
+
+def test_a_published_copy_is_offered_in_colab(tmp_path, monkeypatch):
+    monkeypatch.setattr(exercises, "ADDRESS", re.compile(r"import (importlib)\b"))
+    exercises.assign("ex03", tmp_path)
+    assert "upload it in Colab, where its first cell installs" in " ".join(
+        BeautifulSoup((tmp_path / "ex03.html").read_text(), "html.parser").text.split()
+    )
+
+
+def test_the_guide_says_for_each_written_answer_what_gives_points_and_half_points():
+    guide = (ROOT / "book" / "give_back.md").read_text()
+    rows = [row.strip("| ").split(" | ") for row in guide.splitlines() if re.match(r"\| \d", row)]
+    told = {f"ex{int(number):02}": cells for number, *cells in rows}
+    written = {
+        name: cell.source
+        for name, path in SOURCES.items()
+        for cell in cells(path)
+        if cell.cell_type == "markdown" and about(cell).get("solution")
+    }
+    assert told.keys() == written.keys()
+    assert all(len(one) == 3 and all(one) for one in told.values())
+    without = [name for name, text in written.items() if "Half of" not in text]
+    assert not without, "a model answer says what gives half a point, too"

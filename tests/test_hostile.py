@@ -91,7 +91,7 @@ def test_the_table_is_as_long_as_the_guide_says():
     table = hostile.TABLE.values()
     attacks = {what for one in table for what in (*one.cells, *one.first, *one.answers)}
     count = len(attacks - set(hostile.LESS)) + len(hostile.ARCHIVES) + 1  # and a link
-    guide = (ROOT / "book" / "instructors.md").read_text()
+    guide = (ROOT / "book" / "grade.md").read_text()
     assert f"Tested with {count} attacks" in guide
 
 

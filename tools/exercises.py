@@ -1,7 +1,8 @@
 """Makes the students' notebooks from their sources, and tries the tests in them.
 
-``python tools/exercises.py release`` writes ``notebooks/exercises``; ``try`` runs every known right
-and wrong answer (``exercises/answers``) against the tests and says how many are told apart.
+``python tools/exercises.py release`` writes ``notebooks/exercises``; ``assign`` writes what to give
+to a learning platform; ``try`` runs every known right and wrong answer (``exercises/answers``)
+against the tests and says how many are told apart.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import io
 import itertools
 import re
 import runpy
+import tempfile
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbconvert.filters import markdown2html
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config, PyFileConfigLoader
@@ -29,6 +32,37 @@ REGION = re.compile(r"(?ms)^([ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTI
 HIDDEN = re.compile(r"(?ms)^### BEGIN HIDDEN TESTS\n.*?^### END HIDDEN TESTS$")
 STUB = "# Your code here"
 NUMBER = re.compile(r"(?m)^student = 0\b")
+ADDRESS = re.compile(r'(?m)^REPOSITORY, REVISION = "(.*)",')
+IN_COLAB = (
+    " Or upload it in <a href='https://colab.research.google.com'>Colab</a>, where its first cell "
+    "installs the course."
+)
+PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{title}</title></head>
+<body>
+<h1>{title}</h1>
+{about}
+<h2>Hand in</h2>
+<ul>
+<li>Work on the notebook in your clone of the course (<code>make lab</code>).{lab}</li>
+<li>If you were given a number, put it in place of the 0 in the line <code>student = 0</code>.</li>
+<li>At the end restart, run everything, and save.</li>
+<li>Hand in the notebook itself, a file whose name ends in <code>.ipynb</code> (in Colab: File →
+Download → Download .ipynb), not a link or a PDF.</li>
+</ul>
+</body>
+</html>
+"""
+SET = """\
+{folder}/{notebook}: for the students
+{folder}/{name}.html: a description; open it in a browser, copy, and paste it into the platform
+There, set an assignment of its own for this exercise:
+  name    {title}
+  points  {points} at most
+  files   one, whose name ends in .ipynb
+  Moodle  under 'Feedback types', tick 'Offline grading worksheet' and 'Feedback files'"""
 SETTINGS = "the cell with the student's number"  # its source, among the names that it defines
 
 
@@ -61,12 +95,51 @@ def generate(api: NbGraderAPI, names: Iterable[str]) -> None:
             raise SystemExit(f"{name} could not be released:\n{result.get('log', '')}")
 
 
-def release(folder: Path | None = None) -> None:
-    """Write each exercise without its solutions and hidden tests, into ``folder`` if given."""
+def release(folder: Path | None = None, names: Iterable[str] = ()) -> None:
+    """Write exercises (all, or ``names``) without solutions and hidden tests, into ``folder``."""
     config = settings(None, **({"release": folder} if folder else {}))
     config.GenerateAssignment.no_database, config.SaveCells.enabled = True, False
     course = CourseDirectory(config=config)
-    generate(NbGraderAPI(course, config=config), sources(config))
+    generate(NbGraderAPI(course, config=config), names or sources(config))
+
+
+def named(said: str) -> str:
+    """The exercise that *ex03*, *3* or *Exercise 3* means."""
+    known = sources()
+    number = re.search(r"(\d+)\s*$", said)
+    for name in known:
+        own = re.search(r"(\d+)$", name)
+        if said == name or (number and own and int(number[1]) == int(own[1])):
+            return name
+    raise SystemExit(f"EXERCISE is {said!r}; expected one of {', '.join(known)}")
+
+
+def assign(name: str, folder: Path) -> None:
+    """Write into ``folder`` what to upload for an exercise, and print what to set there.
+
+    The notebook, and a description to be pasted. Nothing that is there already is written over.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        release(Path(scratch), [name])
+        notebook = Path(scratch) / name / sources()[name].name
+        cells = nbformat.read(notebook, as_version=4).cells
+        title, _, aim = cells[0].source.removeprefix("# ").partition("\n")
+        page = PAGE.format(title=title, about=markdown2html(aim), lab=_where(cells))
+        files = {notebook.name: notebook.read_bytes(), f"{name}.html": page.encode()}
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, data in files.items():
+        path = folder / file
+        if path.exists() and path.read_bytes() != data:
+            raise SystemExit(f"{path} is there already, and is another one: name another folder")
+        path.write_bytes(data)
+    points = sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in cells)
+    print(SET.format(folder=folder, notebook=notebook.name, name=name, title=title, points=points))
+
+
+def _where(cells: list[nbformat.NotebookNode]) -> str:
+    """Where students can work on a notebook: on a published copy of the course, in Colab, too."""
+    found = next(filter(None, (ADDRESS.search(cell.source) for cell in cells)), None)
+    return IN_COLAB if found and found[1] else ""
 
 
 @dataclass(frozen=True)
@@ -218,10 +291,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("release", help="write the students' notebooks")
+    assigning = commands.add_parser("assign", help="write what to upload for one exercise")
+    assigning.add_argument("name", help="such as ex03")
+    assigning.add_argument("folder", type=Path)
     commands.add_parser("try", help="try known answers").add_argument("names", nargs="*")
     options = parser.parse_args()
     if options.command == "release":
         release()
+    elif options.command == "assign":
+        assign(named(options.name), options.folder)
     else:
         try_answers(options.names)
 

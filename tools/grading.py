@@ -56,7 +56,7 @@ Ran = Sequence[NotebookNode]  # code cells with what they showed
 CAME_AS = ("student", "exercise", "name")
 NO_BOX = (
     "students' code runs as you. It can read and change your files and this grading, use the "
-    "network and leave programs running; 'For instructors' tells of a container."
+    "network and leave programs running; book/grade.md tells of a container."
 )
 LONGEST = 32_000  # characters of an answer in a table; spreadsheets hold 32,767 in a cell
 

@@ -210,7 +210,8 @@ def about(
     if source.suffix == ".ipynb":
         yield from (time[0].capitalize() for time in [TIME.search(text)] if time)
     elif source.stem not in LOOKED_UP:
-        yield f"About {round(len(text.split()) / SPEED) or 1} minutes to read"
+        minutes = round(len(text.split()) / SPEED) or 1
+        yield f"About {minutes} minute{'s' if minutes > 1 else ''} to read"
     other = partner(path, out)
     if other in pages:
         chapter = pages[other].find("article").h1.find(string=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup, Tag
 
 CARDS = ".chapters li"
-MINUTES = re.compile(r"about (\d+) minutes to read", re.IGNORECASE)
+MINUTES = re.compile(r"about (\d+) minutes? to read", re.IGNORECASE)
 
 
 def picture(chapter: Tag) -> Tag | None:
