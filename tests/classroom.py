@@ -147,12 +147,12 @@ SPECIAL = {
     ),
 }
 PLACES = {
-    "grading": "/home/instructor/grading",
-    "handed": "/home/instructor/handed",
-    "source": str(Path("/home/instructor/course/exercises/source/ex03") / hostile.FILE),
-    "repository": "/home/instructor/course",
-    "precious": "/home/instructor/precious",
-    "door": "/home/instructor/door",
+    "grading": "/nowhere/grading",
+    "handed": "/nowhere/handed",
+    "source": str(Path("/nowhere/course/exercises/source/ex03") / hostile.FILE),
+    "repository": "/nowhere/course",
+    "precious": "/nowhere/precious",
+    "door": "/nowhere/door",
     "port": 9,
     "pid": 4_000_000,
 }

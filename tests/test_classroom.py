@@ -9,7 +9,8 @@ import pytest
 import archives
 import classroom
 import collecting
-from owners import Roll
+import tables
+from owners import Roll, tidy
 from submissions import exercises, released
 
 
@@ -119,3 +120,51 @@ def test_of_several_files_the_right_one_counts(collected):
         ]
         (kept,) = (one.file for owner, one in handed if owner == who and one.exercise == "ex04")
         assert kept == files[counts] and len(files) == 2
+
+
+def graded_rightly(made, grading):
+    """The tables of a grading that is right, but that points for written answers wait."""
+    rows = classroom.rows(made / "expected.csv")
+    students = {row["student"]: tidy(row["name"]) for row in rows} | {"li-wei": "Li-Wei-2"}
+    grading.mkdir()
+    tables.write_table(
+        grading / "who.csv",
+        ["name", "student"],
+        [{"name": row["name"], "student": students[row["student"]]} for row in rows],
+    )
+    return [
+        {
+            "student": students[row["student"]],
+            "exercise": row["exercise"],
+            "points": row["points"],
+            "written answers to grade": "1",
+        }
+        for row in rows
+        if not row["refused"]
+    ]
+
+
+def test_what_is_wrong_in_a_grading_is_named(made, tmp_path):
+    grading = tmp_path / "grading"
+    grades = graded_rightly(made, grading)
+
+    def judged(grades):
+        tables.write_table(grading / "grades.csv", list(grades[0]), grades)
+        return [kind for kind, _ in classroom.judge(made, grading)]
+
+    assert judged(grades) == []
+    first, second, third, *others = grades
+    assert first["points"] == "12" and float(second["points"]) < 12
+    faults = [
+        first | {"points": "9"},
+        second | {"points": "12"},
+        third | {"student": "somebody"},
+        *others,
+        others[0] | {"student": "Hồ-Xuân-Hương", "exercise": "ex03"},  # it can't be read
+    ]
+    kinds = ["lost", "wrong", "missing", "too many", "too many"]
+    assert sorted(judged(faults)) == sorted(kinds)
+    mark = float(classroom.rows(made / "expected.csv")[0]["written"])
+    assert mark > 0
+    marked = first | {"written answers to grade": "0", "points": f"{12 + mark:g}"}
+    assert judged([marked, *grades[1:]]) == []
