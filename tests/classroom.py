@@ -130,12 +130,14 @@ Oberniederlangenau am Großen See | mhohenstein
         Kealoha | Kahananui | kkahananui
     """,
 }
-ATTACKS = (
+ATTACKS = (  # of tests/hostile.py
     *("tries", "shows", "tricks", "forges"),
     *("checks-0", "checks-1", "checks-4", "checks-8"),
     *("ends-0", "ends-2"),
 )
 # What some of the third to fifth of each layout do in a week. The first of each is always right.
+REFUSED = ("misnamed", "PDF", "broken")
+TWICE = ("later", "later blank", "copy")  # "copy": of the same date
 SPECIAL = {
     1: (
         *("loop", "misnamed", "other exercise", "PDF", "broken", "absent", "blank"),
@@ -374,48 +376,59 @@ def work(rng: random.Random, one: Person, exercise: str, special: str) -> tuple[
     return saved(handed), Right(exercise, points, mark if text else 0)
 
 
-def attack(rng: random.Random, one: Person, name: str) -> tuple[bytes, Right]:
+def attack(rng: random.Random, one: Person, exercise: str, name: str) -> tuple[bytes, Right]:
+    """An attack on the first exercise, and what it gets."""
     expected = hostile.TABLE[name]
     number = one.number + (7 if name == "tricks" else 0)  # it tries for another number's points
     notebook = with_number(hostile.notebook(expected, PLACES), number % 60)
     if expected.points is None:
-        return saved(notebook), Right("ex03", refused=expected.why)
-    return saved(notebook), Right("ex03", expected.points, rng.choice(MARKS))
+        return saved(notebook), Right(exercise, refused=expected.why)
+    return saved(notebook), Right(exercise, expected.points, rng.choice(MARKS))
+
+
+def notebook_name(exercise: str) -> str:
+    return exercises.sources()[exercise].name
+
+
+def refused(rng: random.Random, one: Person, week: int, special: str) -> tuple[bytes, str, str]:
+    """A file that can't be graded: what is in it, its name, and why."""
+    if special == "misnamed":
+        data, _ = work(rng, one, WEEKS[3 - week], "")
+        return data, f"{WEEKS[week]}.ipynb", "under another name"
+    if special == "PDF":
+        name = notebook_name(WEEKS[week]).replace(".ipynb", ".pdf")
+        return b"%PDF-1.7", name, "is no notebook"
+    data, _ = work(rng, one, WEEKS[week], "")
+    return data[: len(data) // 2], notebook_name(WEEKS[week]), "can't be read as a notebook"
+
+
+def twice(rng: random.Random, one: Person, file: File, exercise: str, special: str) -> list[File]:
+    """The file that counts, ``file``, and another one before or after it."""
+    later = file.when + timedelta(days=1)
+    if special == "later blank":
+        return [file, File(saved(released(exercise)), file.name, later, 1)]
+    before = File(work(rng, one, exercise, "")[0], file.name, file.when)
+    if special == "later":
+        return [before, File(file.data, file.name, later, 1)]
+    copied = file.name.replace(".ipynb", " (1).ipynb")
+    return [before, File(file.data, copied, file.when, 1)]
 
 
 def handed_in(one: Person, week: int, special: str) -> tuple[list[File], Right]:
     """The files that a person hands in in a week, and what is right."""
     rng = random.Random(f"{SEED} {one.login} {week}")
     when = STARTS[week] + timedelta(minutes=rng.randrange(5000) * 2)
-    asked = WEEKS[week]
-    file = exercises.sources()[asked].name
-    if special in ATTACKS:
-        data, right = attack(rng, one, special)
-        return [File(data, file, when)], right
+    # In the first week the second's, and the other way round.
+    exercise = WEEKS[3 - week if special == "other exercise" else week]
     if special == "absent":
-        return [], Right(asked, refused="hands in nothing")
-    if special == "other exercise":  # in the first week the second's, and the other way round
-        asked = WEEKS[3 - week]
-        file = exercises.sources()[asked].name
-    if special == "misnamed":
-        data, _ = work(rng, one, WEEKS[3 - week], "")
-        return [File(data, f"{asked}.ipynb", when)], Right(asked, refused="under another name")
-    data, right = work(rng, one, asked, special)
-    if special == "PDF":
-        pdf = File(b"%PDF-1.7", file.replace(".ipynb", ".pdf"), when)
-        return [pdf], Right(asked, refused="is no notebook")
-    if special == "broken":
-        half = File(data[: len(data) // 2], file, when)
-        return [half], Right(asked, refused="can't be read as a notebook")
-    if special == "later blank":
-        blank = File(saved(released(asked)), file, when + timedelta(days=1), 1)
-        return [File(data, file, when), blank], right
-    if special in ("later", "copy"):
-        before, _ = work(rng, one, asked, "")
-        again = file.replace(".ipynb", " (1).ipynb") if special == "copy" else file
-        days = timedelta(days=0 if special == "copy" else 1)
-        return [File(before, file, when), File(data, again, when + days, 1)], right
-    return [File(data, file, when)], right
+        return [], Right(exercise, refused="hands in nothing")
+    if special in REFUSED:
+        data, name, why = refused(rng, one, week, special)
+        return [File(data, name, when)], Right(exercise, refused=why)
+    make_one = attack if special in ATTACKS else work
+    data, right = make_one(rng, one, exercise, special)
+    file = File(data, notebook_name(exercise), when)
+    return twice(rng, one, file, exercise, special) if special in TWICE else [file], right
 
 
 # How platforms, and people without one, name what they hand over.
@@ -433,12 +446,12 @@ def by_canvas(one: Person) -> str:
 def moodle_folders(one: Person, week: int, file: File) -> str:
     since_4_1 = week == 2
     folder = f"{by_moodle(one)}_{one.moodle[week - 1]}_assignsubmission_file"
-    name = file.name if not file.again else file.name.replace(".ipynb", f" v{file.again}.ipynb")
+    name = f"{'again_' * file.again}{file.name}"
     return f"moodle-folders/{folder}{'' if since_4_1 else '_'}/{name}"
 
 
 def moodle_flat(one: Person, week: int, file: File) -> str:
-    name = f"{file.again or ''}{file.name}"
+    name = f"{'again_' * file.again}{file.name}"
     return f"moodle-flat.zip/{by_moodle(one)}_{one.moodle[week - 1]}_assignsubmission_file_{name}"
 
 
