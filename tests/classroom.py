@@ -648,8 +648,7 @@ def make(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise SystemExit(f"{folder} is not empty; name a new folder")
     files, right = term()
-    # The last comes first, since an archive keeps no order of time.
-    for handed in reversed(files):
+    for handed in reversed(files):  # an archive keeps no order of time
         write(folder, handed)
     expected = [
         (one.login, r.exercise, one.layout, given(one), r.points, f"{r.written:g}", r.refused)
@@ -683,63 +682,70 @@ def answered(asked: str, whose: dict[str, str]) -> set[str]:
     return {login for path, login in whose.items() if path == at or path.startswith(f"{at}/")}
 
 
-def by_hand(folder: Path, grading: Path) -> None:
-    """Answer the questions of ``who.csv``, and give points in ``written.csv``; count both."""
+def answer_questions(folder: Path, grading: Path) -> None:
+    """Put the right student where ``who.csv`` asks, and say how often."""
     student, who = students(folder, grading), tables.read_table(grading / "who.csv")
     whose = {row["collected"]: row["student"] for row in rows(folder / "files.csv")}
-    asked = changed = 0
-    for row in who:
-        if row["name"].startswith("./"):
-            (login,) = answered(row["name"], whose)
-            asked, changed = asked + 1, changed + (row["student"] != student[login])
-            row["student"] = student[login]
+    asked = [row for row in who if row["name"].startswith("./")]
+    wrongly = 0
+    for row in asked:
+        (login,) = answered(row["name"], whose)
+        wrongly += row["student"] != student[login]
+        row["student"] = student[login]
     tables.write_table(grading / "who.csv", ["name", "student"], who)
+    print(f"{len(asked)} lines of who.csv ask or asked; {wrongly} were guessed wrongly")
+
+
+def give_points(folder: Path, grading: Path) -> None:
+    """Fill in ``written.csv`` where nothing stands yet, and say how many lines."""
+    student = students(folder, grading)
     marks = {
         (student[row["student"]], row["exercise"]): row["written"]
         for row in rows(folder / "expected.csv")
     }
-    written = tables.read_table(grading / "written.csv")
-    empty = [row for row in written if not row["points"]]
-    for row in empty:
-        row["points"] = marks.get((row["student"], row["exercise"]), "")
-    if written:
-        tables.write_table(grading / "written.csv", list(written[0]), written)
-    print(f"{asked} lines of who.csv were asked about, {changed} of them guessed wrongly")
+    lines = tables.read_table(grading / "written.csv")
+    empty = [line for line in lines if not line["points"]]
+    for line in empty:
+        line["points"] = marks.get((line["student"], line["exercise"]), "")
+    if lines:
+        tables.write_table(grading / "written.csv", list(lines[0]), lines)
     print(f"{len(empty)} lines of written.csv had no points")
+
+
+def fault(right: dict[str, str], found: dict[str, str] | None) -> tuple[str, str] | None:
+    """What is wrong with a line of ``grades.csv``, or that there is one or none."""
+    if right["refused"]:
+        said = f"should have no grade ({right['refused']})"
+        return ("too many", f"{said}, has {found['points']} points") if found else None
+    if not found:
+        return "missing", "no grade"
+    wanted = float(right["points"])
+    if found["written answers to grade"] == "0":
+        wanted += float(right["written"])
+    if (points := float(found["points"])) == wanted:
+        return None
+    return "wrong" if points > wanted else "lost", f"{points:g} points, should be {wanted:g}"
 
 
 def judge(folder: Path, grading: Path) -> list[tuple[str, str]]:
     """What is not right in the grading: a kind of fault, and a sentence, each."""
     student, faults = students(folder, grading), []
-    got = {
+    grades = {
         (row["student"], row["exercise"]): row
         for row in tables.read_table(grading / "grades.csv", "student", "exercise", "points")
     }
-    why = {
-        row["student"]: row["why"]
-        for path in sorted(grading.glob("not_graded*.csv"))
-        for row in tables.read_table(path)
-    }
-    seen = set()
-    for row in rows(folder / "expected.csv"):
-        who, exercise = student[row["student"]], row["exercise"]
-        place = f"{row['student']} ({who}), {exercise}, {row['layout']}"
-        found = None if (who, exercise) in seen else got.get((who, exercise))
-        seen.add((who, exercise))
-        if row["refused"] or not found:
-            if found:
-                said = f"should have no grade ({row['refused']}), has {found['points']}"
-                faults.append(("too many", f"{place}: {said}"))
-            elif not row["refused"]:
-                faults.append(("missing", f"{place}: no grade; {why.get(who, 'no word of it')}"))
+    reasons = {row["student"]: row["why"] for row in tables.read_table(grading / "not_graded.csv")}
+    for right in rows(folder / "expected.csv"):
+        who = student[right["student"]]
+        # A line counts once: two people under one name can't both have it.
+        if not (found := fault(right, grades.pop((who, right["exercise"]), None))):
             continue
-        given_by_hand = found["written answers to grade"] == "0"
-        wanted = float(row["points"]) + (float(row["written"]) if given_by_hand else 0)
-        if (points := float(found["points"])) != wanted:
-            kind = "wrong" if points > wanted else "lost"
-            faults.append((kind, f"{place}: {points:g} points, should be {wanted:g}"))
-    faults += [("too many", f"{who}, {ex}: nobody's") for who, ex in got.keys() - seen]
-    return faults
+        kind, words = found
+        if kind == "missing" and who in reasons:
+            words += f": {reasons[who]}"
+        place = f"{right['student']} ({who}), {right['exercise']}, {right['layout']}"
+        faults.append((kind, f"{place}: {words}"))
+    return faults + [("too many", f"{who}, {exercise}: nobody's") for who, exercise in grades]
 
 
 def main() -> None:
@@ -754,7 +760,8 @@ def main() -> None:
     if options.command == "make":
         make(options.folder)
     elif options.command == "by-hand":
-        by_hand(options.folder, options.grading)
+        answer_questions(options.folder, options.grading)
+        give_points(options.folder, options.grading)
     else:
         faults = judge(options.folder, options.grading)
         for kind, words in faults:
