@@ -1,7 +1,9 @@
 """What the tests of collecting and of grading hand in, made from an exercise's release."""
 
 import copy
+import re
 import sys
+import textwrap
 
 import nbformat
 
@@ -14,23 +16,28 @@ EXERCISE = "ex03"
 FILE = "ex03_size_arithmetic.ipynb"
 
 
-def released():
+def released(exercise=EXERCISE):
     """The notebook that students are given."""
-    return nbformat.read(ROOT / "notebooks" / "exercises" / EXERCISE / FILE, as_version=4)
+    name = exercises.sources()[exercise].name
+    return nbformat.read(ROOT / "notebooks" / "exercises" / exercise / name, as_version=4)
 
 
-def solution():
-    """The release with all solutions written in, as a good student would hand it in."""
-    right = {
-        cell.metadata.nbgrader.grade_id: cell.source
-        for cell in nbformat.read(exercises.sources()[EXERCISE], as_version=4).cells
+def solutions(exercise=EXERCISE):
+    """The source's own solutions, by the name of their cells, as a student writes them."""
+    return {
+        cell.metadata.nbgrader.grade_id: mine(cell.source)
+        for cell in nbformat.read(exercises.sources()[exercise], as_version=4).cells
         if cell.metadata.get("nbgrader", {}).get("solution")
     }
-    notebook = released()
+
+
+def solution(exercise=EXERCISE):
+    """The release with all solutions written in, as a good student would hand it in."""
+    right, notebook = solutions(exercise), released(exercise)
     for cell in notebook.cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
         if name in right:
-            cell.source = mine(right[name])
+            cell.source = right[name]
     return notebook
 
 
@@ -43,6 +50,21 @@ def mine(source):
 
 def cell_of(notebook, name):
     return next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == name)
+
+
+def answer(notebook, name, body):
+    """Write ``body`` into a cell of the release, where it asks for code."""
+    stub = re.compile(rf"(?m)^([ \t]*){exercises.STUB}$")
+    code = textwrap.dedent(body).strip("\n")
+    cell = cell_of(notebook, name)
+    cell.source = stub.sub(lambda found: textwrap.indent(code, found[1]), cell.source)
+
+
+def with_number(notebook, number):
+    """The notebook with the student's number in its settings."""
+    for cell in notebook.cells:
+        cell.source = exercises.NUMBER.sub(f"student = {number}", cell.source)
+    return notebook
 
 
 def put(notebook, path):
