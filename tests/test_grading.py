@@ -15,6 +15,7 @@ from test_notebooks import ROOT
 sys.path.insert(0, str(ROOT / "tools"))
 import exercises
 import grading
+import reporting
 import tables
 
 
@@ -47,7 +48,7 @@ SCRIPT = "<script>alert(1)</script>"
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory, solved, release):
-    """Six students are graded, with 10 seconds a cell; gives the course and how to go on."""
+    """Six students are graded, with 20 seconds a cell; gives the course and how to go on."""
     handed, course_folder = (tmp_path_factory.mktemp(name) for name in ("handed", "grading"))
     numbered = copy.deepcopy(solved)
     for cell in numbered.cells:
@@ -66,7 +67,7 @@ def graded(tmp_path_factory, solved, release):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALEXNET_COURSE_CIFAR10", "stand-in")
         config = exercises.settings()
-        config.Execute.timeout = 10
+        config.Execute.timeout = 20
         course = grading.Course(course_folder, config)
         registered = course.register()
         patch.setattr(course, "register", lambda: registered)  # it is slow
@@ -129,7 +130,7 @@ def test_points_for_written_answers_come_from_the_table(graded, capsys):
     changed = {ADA: "#NAME?", "cheat": rows[0]["answer"][:10]}  # as spreadsheets do
     rows = [row | {"answer": changed.get(row["student"], row["answer"])} for row in rows]
     tables.write_table(path, list(rows[0]), rows)
-    assert grading.report(graded)
+    assert reporting.report(graded)
     assert points(graded)[ADA] == 13.5 and points(graded)["cheat"] == 11
     assert table(graded)[ADA]["written answers to grade"] == "0"
     assert points(graded)["warned"] == 12
@@ -141,7 +142,7 @@ def test_points_for_written_answers_come_from_the_table(graded, capsys):
     wrong = [row | {"points": "7" if row["student"] == "loop" else row["points"]} for row in rows]
     tables.write_table(path, list(rows[0]), [*wrong, rows[0] | {"student": "nobody"}])
     capsys.readouterr()
-    assert not grading.report(graded)
+    assert not reporting.report(graded)
     said = capsys.readouterr().out
     assert "loop, ex03, three-ways: points are '7'; expected a number from 0 to 2" in said
     assert "nobody, ex03, three-ways: nothing was graded under this name" in said
@@ -249,12 +250,12 @@ def written(answer, points=None):
     cell = SimpleNamespace(cell_type="markdown")
     grade = SimpleNamespace(cell=cell, max_score=2.0, score=points or 0.0, manual_score=points)
     grade.needs_manual_grade = points is None
-    return grading._Written(("@ada", EXERCISE, "three-ways"), grade, answer)
+    return reporting._Written(("@ada", EXERCISE, "three-ways"), grade, answer)
 
 
 def taken_over(one, line, capsys):
     """The points after a line of ``written.csv``, those that can't be given, and what is said."""
-    wrong = grading._take_over([line], {one.place: one})
+    wrong = reporting._take_over([line], {one.place: one})
     return one.grade.manual_score, wrong, capsys.readouterr().out
 
 
@@ -272,7 +273,7 @@ SPREADSHEETS = {
 def test_points_go_to_their_answer_whatever_a_spreadsheet_makes_of_it(tmp_path, capsys, change):
     one = written(ANSWER + '\n- "It\'s"')
     path = tmp_path / "written.csv"
-    line = grading._line(one, None)
+    line = reporting._line(one, None)
     assert len(line["answer"]) < 32_767 and line["points"] == ""
     tables.write_table(path, list(line), [line])
     (line,) = read_csv(path)
@@ -283,12 +284,12 @@ def test_points_go_to_their_answer_whatever_a_spreadsheet_makes_of_it(tmp_path, 
 
 def test_points_find_their_answer_under_a_changed_name(capsys):
     one = written(ANSWER)
-    line = grading._line(one, None) | {"student": "#NAME?", "points": "1"}
+    line = reporting._line(one, None) | {"student": "#NAME?", "points": "1"}
     assert taken_over(one, line, capsys) == (1, {}, "")
 
 
 def test_points_for_an_answer_that_has_changed_are_not_given_but_told(capsys):
-    line = grading._line(written(ANSWER), None) | {"points": "2"}
+    line = reporting._line(written(ANSWER), None) | {"points": "2"}
     given, wrong, said = taken_over(written("Another."), line, capsys)
     assert given is None and not wrong
     assert "2 of 2 points were given to another answer; the one there now waits" in said
@@ -297,7 +298,7 @@ def test_points_for_an_answer_that_has_changed_are_not_given_but_told(capsys):
 
 
 def test_a_table_from_before_there_were_digests_goes_by_the_text(capsys):
-    line = grading._line(written("An answer."), None) | {"points": "2"}
+    line = reporting._line(written("An answer."), None) | {"points": "2"}
     del line["digest"]
     assert taken_over(written("An  answer."), line, capsys) == (2, {}, "")
     given, _, said = taken_over(written("Another."), line, capsys)

@@ -16,6 +16,7 @@ from bs4 import BeautifulSoup
 import box
 import grading
 import hostile
+import reporting
 import running
 from submissions import EXERCISE
 from test_grading import points, table
@@ -178,13 +179,13 @@ def test_points_that_are_not_those_of_the_notebook_stop_the_report(course, name,
     before = changed(course, name, **fields)
     try:
         with pytest.raises(SystemExit, match=said) as stopped:
-            grading.report(course)
+            reporting.report(course)
     finally:
         changed(course, name, **before)
     assert f"neighbour, ex03, {name}" in str(stopped.value)
     assert (course.folder / "grades.csv").read_bytes() == written
     with course.gradebook() as book:
-        assert not grading._doubts(book, course)
+        assert not reporting._doubts(book, course)
 
 
 def test_where_there_is_no_box_it_says_so_at_the_start(course, monkeypatch, tmp_path, capsys):
