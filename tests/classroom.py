@@ -182,7 +182,7 @@ class Person:
 
     @property
     def email(self) -> str:
-        return f"{self.login}@example.edu"
+        return f"{self.login.strip('@')}@example.edu"
 
 
 @functools.cache
