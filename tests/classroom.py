@@ -3,10 +3,11 @@
 ``python tests/classroom.py make FOLDER`` writes, always the same: ``week1`` and ``week2``, with a
 folder or .zip for each way of handing in; the class as learning platforms export it
 (``class-*.csv``); ``numbers.csv`` by the names that are found in the files; ``expected.csv``, what
-is right; and ``files.csv``, whose each file is. When all of it is graded into GRADING, ``judge
-FOLDER GRADING`` names each wrong or lost point. ``by-hand FOLDER GRADING`` is what an instructor
-does in between: it answers the questions of ``who.csv`` and gives points for written answers. The
-ten attacks want the box.
+is right; and ``files.csv``, whose each file is. ``grade FOLDER GRADING`` does what an instructor does,
+call by call, with Moodle's list of the class, and says how long it took. ``by-hand FOLDER GRADING`` is
+their own part of it: the answers to the questions of ``who.csv``, and points for written answers.
+``judge FOLDER GRADING`` names each wrong or lost point, in ``grades.csv`` and in what goes back to
+Moodle. The ten attacks want the box.
 """
 
 import argparse
@@ -15,7 +16,9 @@ import functools
 import os
 import random
 import re
+import subprocess
 import sys
+import time
 import unicodedata
 import zipfile
 from collections import Counter
@@ -692,8 +695,16 @@ def answer_questions(folder: Path, grading: Path) -> None:
         (login,) = answered(row["name"], whose)
         wrongly += row["student"] != student[login]
         row["student"] = student[login]
-    tables.write_table(grading / "who.csv", ["name", "student"], who)
-    print(f"{len(asked)} lines of who.csv ask or asked; {wrongly} were guessed wrongly")
+    names = Counter(one.name for one in people())
+    known = {row["name"] for row in who}
+    told = [
+        {"name": one.email, "student": student[one.login]}
+        for one in people()
+        if names[one.name] > 1 and given(one) in known and one.email not in known
+    ]
+    tables.write_table(grading / "who.csv", ["name", "student"], [*who, *told])
+    print(f"who.csv: {len(asked)} lines ask or asked, {wrongly} guessed wrongly")
+    print(f"who.csv: {len(told)} lines say which line of the class list is a namesake's")
 
 
 def give_points(folder: Path, grading: Path) -> None:
@@ -748,10 +759,53 @@ def judge(folder: Path, grading: Path) -> list[tuple[str, str]]:
     return faults + [("too many", f"{who}, {exercise}: nobody's") for who, exercise in grades]
 
 
+def judge_returned(folder: Path, grading: Path) -> list[tuple[str, str]]:
+    """What is not right in the tables for Moodle's gradebook, once nothing waits."""
+    found = {
+        (row["Email address"], exercise): float([*row.values()][-1])
+        for exercise in WEEKS.values()
+        for row in rows(grading / "for-moodle" / f"{exercise}-points.csv")
+    }
+    address = {one.login: one.email for one in people()}
+    right = {
+        (address[row["student"]], row["exercise"]): float(row["points"]) + float(row["written"])
+        for row in rows(folder / "expected.csv")
+        if not row["refused"]
+    }
+    return [
+        ("returned", f"{who}, {exercise}: {found.get((who, exercise))} goes back, not {points}")
+        for (who, exercise) in sorted({*found, *right})
+        if found.get((who, exercise)) != (points := right.get((who, exercise)))
+    ]
+
+
+def grade(folder: Path, grading: Path) -> None:
+    """What an instructor does, call by call."""
+    tool = [sys.executable, str(exercises.ROOT / "tools" / "grading.py"), "--into", str(grading)]
+    listed = ["--class", str(folder / "class-moodle.csv")]
+    seconds = 0.0
+
+    def call(*words: str) -> bool:
+        nonlocal seconds
+        started = time.monotonic()
+        done = subprocess.run([*tool, *words], check=False)
+        seconds += time.monotonic() - started
+        return done.returncode == 0
+
+    for source in sources(folder):
+        if not call("grade", str(source), *listed):  # it asks
+            answer_questions(folder, grading)
+            call("grade", str(source), *listed)
+    answer_questions(folder, grading)
+    give_points(folder, grading)
+    call("report")
+    print(f"{len(sources(folder))} calls and what they asked took {seconds / 60:.1f} minutes")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in ("make", "by-hand", "judge"):
+    for command in ("make", "grade", "by-hand", "judge"):
         of = commands.add_parser(command)
         of.add_argument("folder", type=Path)
         if command != "make":
@@ -759,17 +813,21 @@ def main() -> None:
     options = parser.parse_args()
     if options.command == "make":
         make(options.folder)
+    elif options.command == "grade":
+        grade(options.folder, options.grading)
     elif options.command == "by-hand":
         answer_questions(options.folder, options.grading)
         give_points(options.folder, options.grading)
     else:
         faults = judge(options.folder, options.grading)
+        faults += judge_returned(options.folder, options.grading)
         for kind, words in faults:
             print(f"{kind}: {words}")
         count = Counter(kind for kind, _ in faults)
         wanted = [row for row in rows(options.folder / "expected.csv") if not row["refused"]]
-        said = ", ".join(f"{count[kind]} {kind}" for kind in ("wrong", "lost", "missing"))
-        print(f"{len(wanted)} grades of {len(people())} people: {said}, {count['too many']} extra")
+        kinds = ("wrong", "lost", "missing", "too many", "returned")
+        said = ", ".join(f"{count[kind]} {kind}" for kind in kinds)
+        print(f"{len(wanted)} grades of {len(people())} people: {said}")
         sys.exit(bool(faults))
 
 

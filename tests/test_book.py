@@ -269,7 +269,9 @@ def test_exercises_are_numbered_within_their_chapter_wherever_they_are_named(sit
     assert named == numbers
 
     def old_numbers(page, path):
-        found = re.findall(r"\bExercise\s\d+(?![\d.]|\s·)", page.article.get_text())
+        texts = page.article.find_all(string=True)  # but for what somebody else calls them
+        ours = "".join(text for text in texts if not text.find_parent(["code", "em"]))
+        found = re.findall(r"\bExercise\s\d+(?![\d.]|\s·)", ours)
         return [] if path.stem == "genindex" else found
 
     articles = {p: page for p, page in site.pages.items() if page.article}

@@ -432,8 +432,8 @@ QUESTIONS = {
             "2-9 - Ada - Nov 4, 2026 1143 PM/ex03.ipynb",
         ],
         {
-            "./1-9 - Ada - Nov 3, 2026 1143 PM": "Ada",
-            "./2-9 - Ada - Nov 4, 2026 1143 PM": "Ada",
+            "./1-9 - Ada - Nov 3, 2026 1143 PM": "",  # else two would soon be one
+            "./2-9 - Ada - Nov 4, 2026 1143 PM": "",
         },
     ),
 }

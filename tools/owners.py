@@ -1,5 +1,6 @@
 """Whose a file is, read off the names on the way to it; what they leave open is asked."""
 
+import contextlib
 import hashlib
 import re
 import unicodedata
@@ -132,16 +133,12 @@ def _may_be_a_name(text: str) -> bool:
 
 
 def date_of(parts: tuple[str, ...]) -> float | None:
-    """When Brightspace says that a file was handed in, if it does."""
-    for part in parts:
-        if (known := PLATFORMS["Brightspace"].names.match(part)) and (
-            date := re.match(r"(\w{3} \d+, \d{4}) (\d{3,4}) ([AP]M)$", known["date"])
-        ):
-            try:
-                when = datetime.strptime(f"{date[1]} {date[2]:>04} {date[3]}", "%b %d, %Y %I%M %p")
-            except ValueError:
-                return None
-            return when.timestamp()
+    """When a platform says, in a name, that a file was handed in; if it does."""
+    given = handed_over(parts)
+    if given and (form := PLATFORMS[given[0]].date):
+        date = re.sub(r"\b(\d{3} [AP]M)$", r"0\1", given[1]["date"])  # 926 AM
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(date, form).timestamp()
     return None
 
 
@@ -233,10 +230,13 @@ def _by_names(
     return result
 
 
-def _ask(one: Found, clue: Clue, roll: Roll, guess: str = "") -> str | None:
-    """Ask for the owner of the folder that gives ``clue``, or of the file if the file does."""
+def _ask(one: Found, clue: Clue, roll: Roll, guess: str | None = None) -> str | None:
+    """Ask for the owner of the folder that gives ``clue``, or of the file if the file does.
+
+    The guess is the name, unless another is given: none where it would make one of namesakes.
+    """
     at = _very(one) if clue.at == "/".join(one.parts) else clue.at
-    return roll.ask(at, guess or tidy(clue.name))
+    return roll.ask(at, tidy(clue.name) if guess is None else guess)
 
 
 def ask_about(one: Found, roll: Roll) -> str | None:
@@ -263,12 +263,14 @@ def _by_platform(
             elif platform == "Canvas":  # a person's number, the same in every exercise
                 short = tidy(name) if len(keys) == 1 and roll.free(tidy(name)) else tidy(long)
                 result[one] = roll.enter(long, short)
-            elif platform == "Moodle" and clash:
+            elif platform == "Moodle" and long in roll.known:
+                result[one] = roll.enter(long)
+            elif platform == "Moodle" and clash and not numbered:
                 # Numbers are new in every exercise: with several, they don't tell who is who.
                 open_ = len({files[one] for one in ones}) > 1 or name in roll.known
                 result[one] = _ask(one, given[one], roll, tidy(long)) if open_ else roll.enter(long)
             elif (platform == "Moodle" and numbered) or clash:
-                result[one] = _ask(one, given[one], roll)
+                result[one] = _ask(one, given[one], roll, "")
             else:
                 result[one] = roll.enter(name)
     return result

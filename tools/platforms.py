@@ -20,12 +20,14 @@ from tables import read_table, write_table
 class Platform:
     """A learning platform.
 
-    ``names`` matches the names of what it hands over; ``key`` there tells namesakes apart. A list
-    of the class is this platform's if it has the columns ``has``. An import knows people by the
-    columns ``ids``, has the points in ``column`` and ends with the cells ``ends``.
+    ``names`` matches the names of what it hands over; ``key`` there tells namesakes apart, and
+    ``date`` there is when it was handed in, in the form of the field of this name. A list of the
+    class is this platform's if it has the columns ``has``. An import knows people by the columns
+    ``ids``, has the points in ``column`` and ends with the cells ``ends``.
     """
 
     names: re.Pattern[str]
+    date: str = ""
     has: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     column: str = "{}"
@@ -42,13 +44,17 @@ PLATFORMS = {
     ),
     "Brightspace": Platform(
         re.compile(r"^(?P<key>\d+)-\d+ - (?P<name>.+) - (?P<date>[^-]*\d{4}[^-]*)$"),
+        date="%b %d, %Y %I%M %p",
         has=("End-of-Line Indicator",),
         ids=("OrgDefinedId", "Username"),
         column="{} Points Grade",
         ends=(("End-of-Line Indicator", "#"),),
         returns=True,
     ),
-    "Blackboard": Platform(re.compile(r"^.+?_(?P<name>[^_]+)(?P<key>)_attempt_")),
+    "Blackboard": Platform(
+        re.compile(r"^[^_]+_(?P<name>.+?)(?P<key>)_attempt_(?P<date>[\d-]*)"),
+        date="%Y-%m-%d-%H-%M-%S",
+    ),
     "Canvas": Platform(
         re.compile(r"^(?P<name>.+?)(_LATE)?_(?P<key>\d{3,})_\d{3,}_"),
         has=("Student", "ID", "Section"),
