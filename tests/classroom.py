@@ -3,11 +3,11 @@
 ``python tests/classroom.py make FOLDER`` writes, always the same: ``week1`` and ``week2``, with a
 folder or .zip for each way of handing in; the class as learning platforms export it
 (``class-*.csv``); ``numbers.csv`` by the names that are found in the files; ``expected.csv``, what
-is right; and ``files.csv``, whose each file is. ``grade FOLDER GRADING`` does what an instructor does,
-call by call, with Moodle's list of the class, and says how long it took. ``by-hand FOLDER GRADING`` is
-their own part of it: the answers to the questions of ``who.csv``, and points for written answers.
-``judge FOLDER GRADING`` names each wrong or lost point, in ``grades.csv`` and in what goes back to
-Moodle. The ten attacks want the box.
+is right; and ``files.csv``, whose each file is. ``grade FOLDER GRADING`` does what an instructor
+does, call by call, with Moodle's list of the class, and says how long it took. ``by-hand FOLDER
+GRADING`` is the part of it that a person does: answers to what ``who.csv`` asks, and points for
+written answers. ``judge FOLDER GRADING`` names each wrong or lost point, in ``grades.csv`` and in
+what goes back to Moodle. The ten attacks want the box.
 """
 
 import argparse

@@ -73,6 +73,8 @@ def grade(course: Course, source: Path, listed: ClassList | None = None) -> None
                 refused.append(Refused(one.student, one.file, why))
                 print(": could not be graded")
                 continue
+            if numbers and one.student not in numbers:
+                done.append("the number was not checked")
             notes[one.student, one.exercise] = "; ".join([*one.notes, *done])
             course.remember(one)
             print(f": {trial.seconds:.0f} s" if trial else ": done")
@@ -94,7 +96,7 @@ def _numbers(course: Course, handed: list[Handed], listed: ClassList) -> dict[st
         print(
             f"{student} is not in the class list{fits}: no number is checked, no line to import "
             "written. To say who it is, add a line to who.csv: as name what the list has for them, "
-            "such as an e-mail address, and this student"
+            "such as an e-mail address, and this student; then grade again"
         )
     here = {id(row) for row in lines.values()}
     if missing := [listed.shown(row) for row in listed.rows if id(row) not in here]:
@@ -181,11 +183,14 @@ def _try(
 def _trials(
     course: Course, handed: list[Handed], numbers: dict[str, str]
 ) -> Iterator[Iterator[_Trial | None]]:
-    """A trial of each notebook, in their order, while others run; none if its process died."""
+    """A trial of each notebook, in their order, while others run.
 
-    def outcome(future: Future[_Trial]) -> _Trial | None:
+    There is none of one that is blank and changes nothing, and none if its process died.
+    """
+
+    def outcome(future: Future[_Trial] | None) -> _Trial | None:
         try:
-            return future.result()
+            return future.result() if future else None
         except BrokenExecutor:
             return None
 
@@ -198,6 +203,8 @@ def _trials(
         try:
             futures = [
                 pool.submit(run, one, numbers.get(one.student, ""), course.blank(one.exercise))
+                if one.worked_in or _standing(course, one) is None
+                else None
                 for one in handed
             ]
             yield map(outcome, futures)

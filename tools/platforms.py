@@ -201,11 +201,19 @@ class ClassList:
     ) -> list[Way]:
         """How a student and a line can fit, the surest first: what either must have in common."""
 
+        named = {student: set(names) for student, names in people.items()}
+        keys: dict[str, set[str]] = defaultdict(set)  # Canvas's numbers of people
+        for (student, _), name in came_as.items():
+            if student in named and (given := handed_over([name])):
+                named[student].add(given[1]["name"])
+                if given[0] == "Canvas":
+                    keys[student].add(given[1]["key"])
+
         def exact(student: str) -> set[str]:
-            return {_exactly(name) for name in people[student]}
+            return {_exactly(name) for name in named[student]}
 
         def loose(student: str) -> set[str]:
-            return {_loosely(name) for name in (student, *people[student])}
+            return {_loosely(name) for name in (student, *named[student])}
 
         def login(row: Row) -> set[str]:
             return {_loosely(cell.partition("@")[0]) for cell in self._ids(row)}
@@ -216,9 +224,6 @@ class ClassList:
             (loose, lambda row: login(row) | {_loosely(name) for name in self._names(row)}),
         ]
         if self.platform == "Canvas":
-            keys: dict[str, set[str]] = defaultdict(set)
-            for (student, _), match in came_from("Canvas", came_as).items():
-                keys[student].add(match["key"])
             ways.insert(0, (lambda one: keys[one], lambda row: {self._cell(row, "id")}))
         return ways
 
@@ -287,8 +292,12 @@ class Returning:
         if PLATFORMS[self.platform].returns:
             came = {one.student: self.came.get((one.student, name)) for one in final}
             self._feedback(name, {student: match[0] for student, match in came.items() if match})
-        if missing := {one.student for one in final} - {*points, *worksheet}:
-            yield f"{name}, no points in {self._into.name}: {some(missing)}"
+        expected = {one.student for one in final if self.listed or (one.student, name) in self.came}
+        if missing := expected - {*points, *worksheet}:
+            needed = (
+                "" if self.listed else f"; it takes {self.platform}'s list of the class (CLASS=)"
+            )
+            yield f"{name}, no points in {self._into.name}: {some(missing)}{needed}"
 
     def _column(self, about: Exercise) -> str:
         there = self.listed.column(about.called) if self.listed else ""
