@@ -303,3 +303,17 @@ def test_a_table_from_before_there_were_digests_goes_by_the_text(capsys):
     assert taken_over(written("An  answer."), line, capsys) == (2, {}, "")
     given, _, said = taken_over(written("Another."), line, capsys)
     assert given is None and "given to another answer" in said
+
+
+def test_a_later_list_of_the_class_without_numbers_loses_none(tmp_path):
+    course = grading.Course(tmp_path / "grading")
+    assert course.class_list() is None and course.numbers(None) is None
+    first, later = tmp_path / "first.csv", tmp_path / "later.csv"
+    first.write_text("Email address,number\nada@example.org,7\n")
+    later.write_text("Email address,Exercise 4\nada@example.org,\n")
+    for path in (first, later):
+        listed = course.class_list(path)
+        numbers = course.numbers(listed)
+        assert [numbers.number(row) for row in numbers.rows] == ["7"]
+    assert course.class_list().columns == ["Email address", "Exercise 4"]  # the later one is kept
+    assert course.numbers(course.class_list()).numbered

@@ -96,7 +96,14 @@ class Course:
 
     def class_list(self, path: Path | None = None) -> ClassList | None:
         """The class as ``path`` has it, which is kept; without a path as it was given last."""
-        kept = self.folder / "class.csv"
+        return self._kept("class.csv", path)
+
+    def numbers(self, listed: ClassList | None) -> ClassList | None:
+        """The list with the students' numbers: ``listed`` if it has them, or the last that had."""
+        return self._kept("numbers.csv", listed.path if listed and listed.numbered else None)
+
+    def _kept(self, name: str, path: Path | None) -> ClassList | None:
+        kept = self.folder / name
         if path is None:
             return ClassList(kept) if kept.exists() else None
         listed = ClassList(path)

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -47,7 +47,7 @@ NO_BOX = (
 def grade(course: Course, source: Path, listed: ClassList | None = None) -> None:
     """Collect, mend and grade all that lies in the folder or .zip ``source``; then :func:`report`.
 
-    Warm-ups must be those of the numbers that the class list ``listed`` has.
+    Warm-ups must be those of the numbers that the class list ``listed`` has, or the last that had.
 
     Raises :class:`SystemExit`, with nothing graded, if it is open whose some of it is.
     """
@@ -60,7 +60,7 @@ def grade(course: Course, source: Path, listed: ClassList | None = None) -> None
     _call(course, roll)
     students = sorted({one.student for one in handed})
     print(f"{len(handed)} notebooks of {len(students)} students: {', '.join(students)}")
-    numbers = _numbers(course, handed, listed) if listed else {}
+    numbers = _numbers(course, handed, listed)
     notes = {}
     with _trials(course, handed, numbers) as trials:
         for count, (one, trial) in enumerate(zip(handed, trials, strict=True), start=1):
@@ -83,14 +83,25 @@ def grade(course: Course, source: Path, listed: ClassList | None = None) -> None
     print(f"{len(refused)} files not graded: see {course.folder / 'not_graded.csv'}")
 
 
-def _numbers(course: Course, handed: list[Handed], listed: ClassList) -> dict[str, str]:
-    """The number of each student that the class list has one for; says who is not in the list."""
+def _numbers(course: Course, handed: list[Handed], listed: ClassList | None) -> dict[str, str]:
+    """The number of each student for whom there is one; says who is not in the class list."""
     names = course.people()
     people = {student: names[student] for student in sorted({one.student for one in handed})}
     came_as = course.came_as() | {
         (one.student, one.exercise): one.came_as for one in handed if one.came_as
     }
-    lines, unknown = listed.lines(people, came_as)
+    if listed:
+        _call_the_roll(listed, *listed.lines(people, came_as))
+    if not (numbered := course.numbers(listed)):
+        return {}
+    lines, _ = numbered.lines(people, came_as)
+    return {student: numbered.number(row) for student, row in lines.items()}
+
+
+def _call_the_roll(
+    listed: ClassList, lines: dict[str, Mapping[str, str]], unknown: dict[str, list[str]]
+) -> None:
+    """Say who is not in the class list, and who in it handed in nothing."""
     for student, may_be in unknown.items():
         fits = f" (or is it {' or '.join(may_be)}?)" if may_be else ""
         print(
@@ -101,7 +112,6 @@ def _numbers(course: Course, handed: list[Handed], listed: ClassList) -> dict[st
     here = {id(row) for row in lines.values()}
     if missing := [listed.shown(row) for row in listed.rows if id(row) not in here]:
         print(f"in the class list, but handed in nothing: {some(missing)}")
-    return {student: number for student, row in lines.items() if (number := listed.number(row))}
 
 
 def _call(course: Course, roll: Roll) -> None:

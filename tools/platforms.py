@@ -138,8 +138,9 @@ class ClassList:
             ),
             "",
         )
+        self.numbered = "number" in self._called
         for row in self.rows:
-            if "number" in self._called and not self.number(row).isdecimal():
+            if self.numbered and not self.number(row).isdecimal():
                 raise SystemExit(
                     f"{path}: the number of {self.shown(row)} is {self.number(row)!r}; expected a "
                     "whole one"
@@ -170,7 +171,7 @@ class ClassList:
 
     def lines(
         self, people: Mapping[str, set[str]], came_as: Mapping[tuple[str, str], str]
-    ) -> tuple[dict[str, dict[str, str]], dict[str, list[str]]]:
+    ) -> tuple[dict[str, Row], dict[str, list[str]]]:
         """The line of each student; and of those without one, what tells the lines that may be it.
 
         ``people`` has the names that each student goes by, ``came_as`` those of their files, by
@@ -178,7 +179,7 @@ class ClassList:
         identifier, a name, a name but for its punctuation. A line that fits two students is
         neither's, and a student whom two lines fit has none.
         """
-        found: dict[str, dict[str, str]] = {}
+        found: dict[str, Row] = {}
         open_: dict[str, list[str]] = {}
         for of_student, of_row in self._ways(people, came_as):
             taken = {id(row) for row in found.values()}
