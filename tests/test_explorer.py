@@ -326,7 +326,7 @@ def test_layers_inside_a_layer_are_edited_by_keyboard(explorer):
 def test_branches_are_added_and_taken_out(explorer):
     page = explorer("#network=two-conv")
     page.get_by_label("add a layer after relu1", exact=True).select_option("Parallel")
-    page.locator("summary").press("Enter")
+    page.locator("article summary").press("Enter")
     off = page.get_by_label("take branch 2 of parallel_1 out", exact=True)
     assert off.is_disabled()
     page.get_by_role("button", name="add a branch to parallel_1").press("Enter")

@@ -184,7 +184,9 @@ def test_handing_in_again_loses_no_grade_and_carries_no_old_points_over(
     assert points(graded)["loop"] == 13  # the same answer keeps its point
     assert points(graded)["cheat"] == 9
     assert table(graded)["cheat"]["written answers to grade"] == "1"
-    assert table(graded)["cheat"]["notes"] == "three-ways had 2 of 2 points for an earlier answer"
+    assert table(graded)["cheat"]["notes"] == (
+        "three-ways had 2 of 2 points for an earlier answer; the number was not checked"
+    )
     assert table(graded, "written")["cheat"]["answer"] == "Another answer."
     said = "cheat, ex03, three-ways: 2 of 2 points were given to another answer; the one there"
     assert f"{said} now waits" in capsys.readouterr().out

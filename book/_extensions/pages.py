@@ -79,6 +79,8 @@ def draw_icons(icons: Callable[[str], str]) -> Callable[[BeautifulSoup, Path], N
 
 def name_controls(page: BeautifulSoup, path: Path) -> None:
     """A button is called what stands on it; one with a picture only, what it does."""
+    for folded in page.select("nav li.has-children > details > summary"):
+        folded["aria-label"] = f"Pages of {folded.find_previous('a').get_text(strip=True)}"
     for button in page.select(":is(button, summary)[aria-label]"):
         if button.get_text(strip=True):
             del button["aria-label"]
