@@ -21,7 +21,8 @@ import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
+from multiprocessing.context import BaseContext
 from pathlib import Path
 
 from nbgrader.api import MissingEntry
@@ -53,6 +54,7 @@ def grade(course: Course, source: Path, listed: ClassList | None = None) -> None
     """
     if why := box.why_not():
         print(f"No box here ({why}): {NO_BOX}")
+    _start()
     releases = course.register()
     with tempfile.TemporaryDirectory() as scratch:
         roll = Roll(course.who_is_who())
@@ -189,6 +191,16 @@ def _try(
     return _Trial(why, ran, time.monotonic() - started)
 
 
+def _start() -> BaseContext:
+    """How processes start: if they can, from one that has imported what is slow to import."""
+    if not hasattr(os, "fork"):
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["nbgrader.apps", "alexnet_course.checks"])
+    forkserver.ensure_running()  # it imports while others do something else
+    return context
+
+
 @contextlib.contextmanager
 def _trials(
     course: Course, handed: list[Handed], numbers: dict[str, str]
@@ -207,8 +219,7 @@ def _trials(
     with tempfile.TemporaryDirectory() as scratch:
         registered = Path(scratch) / "gradebook.db"
         _copy(course.database, registered)
-        start = get_context("forkserver" if hasattr(os, "fork") else "spawn")
-        pool = ProcessPoolExecutor(box.at_a_time(), start)
+        pool = ProcessPoolExecutor(box.at_a_time(), _start())
         run = functools.partial(_try, registered, course.api.config, dict(os.environ))
         try:
             futures = [
