@@ -55,12 +55,12 @@ class Course:
         """The cells of a graded notebook, none if there is none; they are not to be changed."""
         name = self.sources[exercise].name
         path = self.folder / AUTOGRADED / student / exercise / name
-        return _cells(path, path.stat().st_mtime_ns) if path.exists() else []
+        return _read(path, path.stat().st_mtime_ns).cells if path.exists() else []
 
     def release(self, exercise: str) -> NotebookNode:
         """The notebook that students are given, once :meth:`register` has written it."""
         path = self.folder / "release" / exercise / self.sources[exercise].name
-        return nbformat.read(path, as_version=4)
+        return _read(path, path.stat().st_mtime_ns)
 
     def blank(self, exercise: str) -> Blank:
         cells = self.release(exercise).cells
@@ -144,9 +144,9 @@ class Course:
 
 
 @functools.lru_cache(maxsize=1000)
-def _cells(path: Path, _when: int) -> list[NotebookNode]:
-    """The cells of a file that was written at this time: a report reads each several times."""
-    return nbformat.read(path, as_version=4).cells
+def _read(path: Path, _when: int) -> NotebookNode:
+    """A notebook as it was written at this time: a call and its report read each several times."""
+    return nbformat.read(path, as_version=4)
 
 
 def _reason(log: str) -> str:
