@@ -269,6 +269,9 @@ def _study() -> dict[str, Arm]:
             all_of, measures=("dead-units", "response-norms", "masked-passes", "ten-crops")
         ),
         "without-lrn": _other(all_of, network.without("lrn")),
+        "without-lrn-rate-0.03": _other(
+            all_of, network.without("lrn"), optimiser={"learning_rate": 0.03}
+        ),
         "pooling-2": _other(all_of, small_pools),
         "without-dropout": _other(all_of, network.without("dropout")),
         "without-crops-and-flips": _other(all_of, measures=("ten-crops",), augmentation=(colour,)),

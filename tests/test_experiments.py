@@ -44,6 +44,7 @@ def _differences(one, other):
 
 STUDY = {
     "without-lrn": {"lrn"},
+    "without-lrn-rate-0.03": {"lrn", "learning_rate"},
     "pooling-2": {"pool"},
     "without-dropout": {"dropout"},
     "without-crops-and-flips": {"Flip", "Crop"},
