@@ -34,7 +34,6 @@ from alexnet_course.data.augmentation import Augmenter
 from alexnet_course.data.images import ImageData, Labelled
 from alexnet_course.data.preparation import Preparation
 from alexnet_course.identity import structure
-from alexnet_course.optimisers import Muon
 from alexnet_course.recipes import Recipe
 from alexnet_course.team import ALONE, Team
 
@@ -298,11 +297,6 @@ def _require_work_for_all(team: Team, train: Labelled, recipe: Recipe) -> None:
         raise ValueError(
             f"recipe {recipe.name!r} takes {batch} images at a time, too few for {team.size} "
             f"workers; start at most {batch}, or give the recipe a larger batch_size"
-        )
-    if team.size > 1 and isinstance(recipe.optimiser, Muon):
-        raise ValueError(
-            f"recipe {recipe.name!r}: Muon takes each gradient before the workers' mean is known; "
-            "train with one worker, or choose another optimiser"
         )
 
 

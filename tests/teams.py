@@ -18,7 +18,7 @@ from alexnet_course.data.augmentation import Colour, Flip, Shift
 from alexnet_course.data.preparation import MinusOneToOne, Preparing
 from alexnet_course.layers import BatchNorm, Conv, Dropout, Flatten, Linear, Pool, ReLU
 from alexnet_course.network import build
-from alexnet_course.optimisers import SGD
+from alexnet_course.optimisers import SGD, Muon
 from alexnet_course.recipes import Recipe
 from alexnet_course.schedules import OneCycle
 from alexnet_course.team import Team
@@ -58,15 +58,18 @@ PRECISE = Recipe(
 )
 
 
+BY_MUON = replace(PRECISE, name="by Muon", optimiser=Muon(0.01, PRECISE.optimiser))
+
+
 def trainer(network, data, batch_size, team, recipe=PRECISE):
     recipe = replace(recipe, batch_size=batch_size)
     return Trainer(network, data.train, recipe, 0, torch.device("cpu"), "float32", team)
 
 
-def steps_in_double(team, images, batch_size):
+def steps_in_double(team, images, batch_size, recipe=PRECISE):
     """The loss of every step, the gradients of the first and the weights after the last."""
     network = build(TINY.without("dropout"), seed=0).double()
-    running = trainer(network, make_data(images), batch_size, team)
+    running = trainer(network, make_data(images), batch_size, team, recipe)
     losses, rights, first = [], 0, None
     for epoch in range(1, PRECISE.epochs + 1):
         for loss, right, _ in running.epoch(epoch):
@@ -139,6 +142,7 @@ def observe(team, folder):
         "wrong": what_goes_wrong(team, folder),
         "even": steps_in_double(team, 213, 128),  # 639 images: 4 × 128 + 127
         "uneven": steps_in_double(team, 11, 8),  # 33 images: 4 × 8 + 1
+        "by Muon": steps_in_double(team, 11, 8, BY_MUON),
         "shown": what_it_is_shown(team),
         "plain run": a_run(team, TINY.without("dropout"), Path(folder) / "plain"),
         "run with norm": a_run(team, WITH_NORM, Path(folder) / "norm"),

@@ -30,7 +30,6 @@ from alexnet_course.distributed import (
     show,
 )
 from alexnet_course.network import build
-from alexnet_course.optimisers import SGD, Muon
 from alexnet_course.recipes import TRAINED_WELL
 from alexnet_course.team import ALONE, Team
 from alexnet_course.training import Trainer
@@ -65,7 +64,7 @@ def test_shares_lie_one_after_another_the_larger_ones_first(start, stop, size, e
     assert [(share.start, share.stop) for share in shares] == expected
 
 
-@pytest.mark.parametrize("batches", ["even", "uneven"])
+@pytest.mark.parametrize("batches", ["even", "uneven", "by Muon"])
 def test_a_team_takes_the_steps_of_one_process(alone, team, batches):
     """50 steps, in double precision; among them batches that can't be shared out evenly, and such
     that leave workers without an image.
@@ -147,11 +146,6 @@ def test_more_workers_than_images_in_a_batch_are_refused(tiny, short):
         trainer(build(tiny), short, 9)
     with pytest.raises(ValueError, match="takes 30 images at a time, too few for 31 workers"):
         trainer(build(tiny), replace(short, batch_size=64), 31)
-
-
-def test_an_optimiser_that_does_not_wait_for_the_mean_is_refused(tiny, short):
-    with pytest.raises(ValueError, match="Muon takes each gradient before"):
-        trainer(build(tiny), replace(short, optimiser=Muon(0.02, SGD(0.02))), 2)
 
 
 # Names, places, connections

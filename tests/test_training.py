@@ -27,7 +27,7 @@ from alexnet_course.data.augmentation import (
 )
 from alexnet_course.data.preparation import CentreCrop, MinusOneToOne, PerChannel, Resize, Scaling
 from alexnet_course.network import build
-from alexnet_course.optimisers import SGD, Adam, AdamW, Muon, Optimiser
+from alexnet_course.optimisers import SGD, Adam, AdamW, Muon, Optimiser, orthogonal
 from alexnet_course.recipes import Recipe
 from alexnet_course.schedules import Cosine, OneCycle, Plateau, Schedule
 from alexnet_course.training import (
@@ -181,6 +181,27 @@ def test_muon_moves_kernels_as_one_matrix_and_the_rest_as_its_others_say(steady,
     values = (u.T @ step @ v.T).diagonal()
     assert 0.6 < values.min() < values.max() < 1.3
     assert (step - u @ values.diag() @ v).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("shape", [(7, 40), (40, 7), (5, 5)])
+@pytest.mark.parametrize("spread", [0, 1, 3])
+def test_singular_values_are_what_five_rounds_on_each_make_of_them(shape, spread):
+    """Against the polynomial on every singular value by itself; they span ``spread`` decades."""
+    draws = torch.Generator().manual_seed(0)
+    random = torch.randn(shape, generator=draws, dtype=torch.float64)
+    u, _, v = torch.linalg.svd(random, full_matrices=False)
+    before = torch.logspace(0, -spread, min(shape), dtype=torch.float64)
+    values = before / before.norm()
+    for _ in range(5):
+        values = 3.4445 * values - 4.775 * values**3 + 2.0315 * values**5
+    expected = u @ values.diag() @ v
+    for scale in (1e-3, 1.0, 1e12):
+        matrix = (u @ before.diag() @ v * scale).to(torch.float32 if scale == 1 else torch.float64)
+        result = orthogonal(matrix)
+        assert result.dtype == matrix.dtype
+        torch.testing.assert_close(result.double(), expected, rtol=0, atol=3e-4)
+    assert orthogonal(torch.zeros(shape)).eq(0).all()
+    assert orthogonal(torch.ones(shape).half()).dtype == torch.float32
 
 
 def test_a_run_by_two_optimisers_goes_on_as_if_it_had_not_been_stopped(train, tmp_path):
