@@ -94,6 +94,7 @@ def _race(options: argparse.Namespace) -> None:
             raise ValueError(f"no valid entry: {'; '.join(broken)}")
         print(f"{options.check} is a valid entry of the speedrun of {options.name}")
         return
+    keep_freed_memory()
     run_race(options.name, options.seconds, options.precision, Path(options.out))
 
 
@@ -107,6 +108,7 @@ def _marathon(options: argparse.Namespace) -> None:
 def _benchmark(options: argparse.Namespace) -> None:
     from alexnet_course.benchmark import run_benchmark
 
+    keep_freed_memory()
     run_benchmark(
         options.names, options.rounds, options.seconds, options.precision, Path(options.out)
     )

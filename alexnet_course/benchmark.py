@@ -2,7 +2,8 @@
 
 ``python -m alexnet_course benchmark`` takes turns: a large matrix product, the published loop, the
 course's, a few seconds each, and again. A machine that slows down for a while then slows all
-three, and the ratios stand.
+three, and the ratios stand. The published loop runs in a process of its own, as its reader would
+run it.
 """
 
 import json
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
+from multiprocessing.connection import Connection
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from alexnet_course.checkpoints import require_writable, write_atomically
 from alexnet_course.config import several
 from alexnet_course.data import ImageData, Split, image_data
 from alexnet_course.fields import Count, Positive, fitting
+from alexnet_course.memory import keep_freed_memory
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment, sealed
 from alexnet_course.recipes import TRAINED_WELL, Recipe
@@ -35,6 +38,7 @@ from alexnet_course.training import Trainer, device_and_precision
 from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
 
 WARM_UP_STEPS = 3
+LOOPS = ("published", "ours")
 SIDES = {"cpu": 2048, "cuda": 8192, "mps": 4096}  # of the matrices of the ceiling
 
 
@@ -146,23 +150,23 @@ def benchmark(
     """
     chosen = tutorial(name)
     trainer = our_trainer(name, data, device, precision)
-    loops = {"published": published_steps(chosen, data.train, device), "ours": our_steps(trainer)}
-    for steps in loops.values():
-        warm_up(steps)
+    steps = our_steps(trainer)
+    warm_up(steps)
     ceiling = matrix_product(device, precision)
     measured: dict[str, list[float]] = {"ceiling": [], "published": [], "ours": []}
-    for _ in range(rounds):
-        measured["ceiling"].append(round(ceiling(seconds / 2), 2))
-        for loop, steps in loops.items():
-            measured[loop].append(round(images_per_second(steps, seconds, device), 2))
+    with published_loop(name, device) as published:
+        for _ in range(rounds):
+            measured["ceiling"].append(round(ceiling(seconds / 2), 2))
+            measured["published"].append(round(published(seconds), 2))
+            measured["ours"].append(round(images_per_second(steps, seconds, device), 2))
     return {
         "tutorial": name,
         "images": data.name,
         "operations_per_image": training_operations(chosen.architecture),
         **measured,
         "batch_sizes": {"published": chosen.recipe.batch_size, "ours": trainer.recipe.batch_size},
-        "memory": {loop: peak_memory(loop, name, device, precision) for loop in loops},
-        "profile": profile(loops["ours"], device),
+        "memory": {loop: peak_memory(loop, name, device, precision) for loop in LOOPS},
+        "profile": profile(steps, device),
     }
 
 
@@ -222,19 +226,45 @@ def peak_memory(loop: str, name: str, device: torch.device, precision: str) -> i
     On a GPU what PyTorch held there; on the CPU the whole process, Python and all images
     included. ``None`` where the system does not say (only Linux does, for the CPU).
     """
+    what = f"measures the memory of {name}"
+    threads = torch.get_num_threads()
+    with _beside(_measure_memory, what, loop, name, device.type, precision, threads) as process:
+        return process.recv()
+
+
+@contextmanager
+def published_loop(name: str, device: torch.device) -> Iterator[Callable[[float], float]]:
+    """The tutorial's own loop, warm, in a process of its own, as its reader would run it: a
+    function that lets it take steps for some seconds, and gives images a second.
+
+    Between two calls it does nothing. What this process does about its own memory
+    (:func:`~alexnet_course.memory.keep_freed_memory`) is not done there.
+    """
+    what = f"runs the published loop of {name}"
+    with _beside(_time_published, what, name, device.type, torch.get_num_threads()) as process:
+        process.recv()  # it is warm
+
+        def measure(seconds: float) -> float:
+            process.send(seconds)
+            return process.recv()
+
+        yield measure
+
+
+@contextmanager
+def _beside(work: Callable[..., None], what: str, *arguments: Any) -> Iterator[Connection]:
+    """A connection to ``work``, called with one to here and ``arguments`` in a fresh process."""
     context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    arguments = (sender, loop, name, device.type, precision, torch.get_num_threads())
-    process = context.Process(target=_measure_memory, args=arguments)
+    ours, theirs = context.Pipe()
+    process = context.Process(target=work, args=(theirs, *arguments))
     with interrupts_ignored():
         process.start()
-    sender.close()
+    theirs.close()
     try:
-        return receiver.recv()
-    except EOFError as error:
+        yield ours
+    except (EOFError, BrokenPipeError, ConnectionResetError) as error:
         raise RuntimeError(
-            f"the process that measures the memory of {name} ended before it was done; it may "
-            "have run out of memory"
+            f"the process that {what} ended before it was done; it may have run out of memory"
         ) from error
     finally:
         process.terminate()  # it has told all that it knows, or nobody waits for it any more
@@ -251,7 +281,19 @@ def interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _measure_memory(sender, loop: str, name: str, kind: str, precision: str, threads: int) -> None:
+def _time_published(asked: Connection, name: str, kind: str, threads: int) -> None:
+    torch.set_num_threads(threads)
+    device, chosen = torch.device(kind), tutorial(name)
+    steps = published_steps(chosen, image_data(chosen.data, quiet=True).train, device)
+    warm_up(steps)
+    asked.send(None)
+    while True:
+        asked.send(images_per_second(steps, asked.recv(), device))
+
+
+def _measure_memory(
+    sender: Connection, loop: str, name: str, kind: str, precision: str, threads: int
+) -> None:
     torch.set_num_threads(threads)
     device = torch.device(kind)
     data = image_data(tutorial(name).data, quiet=True)
@@ -261,6 +303,7 @@ def _measure_memory(sender, loop: str, name: str, kind: str, precision: str, thr
     if loop == "published":
         steps = published_steps(tutorial(name), data.train, device)
     else:
+        keep_freed_memory()
         steps = our_steps(our_trainer(name, data, device, precision))
     warm_up(steps)
     sender.send(torch.cuda.max_memory_allocated() if kind == "cuda" else _peak_of_process())

@@ -21,6 +21,7 @@ Seed = Annotated[int, "a whole number from 0 to 4,294,967,295", lambda n: 0 <= n
 Positive = Annotated[float, "a number above 0", lambda x: x > 0]
 NotNegative = Annotated[float, "a number, at least 0", lambda x: x >= 0]
 Share = Annotated[float, "a number, at least 0 and below 1", lambda x: 0 <= x < 1]
+Inside = Annotated[float, "a number above 0 and below 1", lambda x: 0 < x < 1]
 
 _WORDS = {
     int: "a whole number",

@@ -185,6 +185,20 @@ def _crop_guesses(
 
 
 @torch.no_grad()
+def mirrored(network: nn.Sequential, split: Labelled, preparation: Preparation) -> dict[str, float]:
+    """Accuracy, in per cent, of the image alone (``"one"``), and of the mean of the softmax over it
+    and its mirror image (``"both"``).
+    """
+    network.eval()
+    right = {"one": 0, "both": 0}
+    for images, labels in _batches(split, preparation.device, preparation):
+        one, other = (network(x).float().softmax(1) for x in (images, images.flip(3)))
+        for name, guess in {"one": one, "both": one + other}.items():
+            right[name] += int((guess.argmax(1) == labels).sum())
+    return {name: 100 * count / len(split) for name, count in right.items()}
+
+
+@torch.no_grad()
 def masked_passes(
     network: nn.Sequential, split: Labelled, preparation: Preparation
 ) -> dict[str, float]:
@@ -252,6 +266,7 @@ MEASURES = {
     "dead-units": dead_units,
     "flat-outputs": flat_outputs,
     "ten-crops": ten_crops,
+    "mirrored": mirrored,
     "masked-passes": masked_passes,
     "response-norms": response_norms,
     "tower-colours": tower_colours,

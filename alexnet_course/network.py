@@ -410,6 +410,43 @@ def _made(architecture: Architecture, first_weights: FirstWeights | None) -> Net
     return network
 
 
+@torch.no_grad()
+def whiten(network: nn.Module, images: Tensor) -> None:
+    """Let the first layer begin with kernels that make windows of ``images`` white.
+
+    ``images`` are a batch as the network gets them, ``[N, C, H, W]``. Each such kernel is a
+    principal component of the windows, divided by the standard deviation along it, so that kernels
+    see uncorrelated things, all equally strong. It comes with its negative, since ReLU keeps one
+    side only (the layer of Jordan 2024, with room for windows of any size). Components are taken
+    from the largest on; where there are fewer pairs than kernels, the others stay as they are.
+
+    Raises :class:`ValueError` for a network that does not begin with a convolution over all
+    channels.
+    """
+    first = next(iter(network.children()), None)
+    if not isinstance(first, nn.Conv2d) or first.groups != 1:
+        raise ValueError(
+            "whitening needs a network whose first layer is a convolution without groups; it is "
+            f"{first}"
+        )
+    count, total, products = 0, torch.zeros(()).double(), torch.zeros(()).double()
+    for image in images.cpu().double().split(1):  # all windows at once may not fit into memory
+        (windows,) = F.unfold(image, first.kernel_size, first.dilation, stride=first.stride)
+        count += windows.shape[1]
+        total = total + windows.sum(1)
+        products = products + windows @ windows.T
+    mean = total / count
+    variances, components = torch.linalg.eigh(products / count - mean.outer(mean))
+    floor = variances.mean() / 100  # what lies far below is noise, and stays small
+    kernels = (components / (variances + floor).sqrt()).T.flip(0)
+    kernels *= kernels.gather(1, kernels.abs().argmax(1, keepdim=True)).sign()
+    pairs = min(first.out_channels // 2, len(kernels))
+    both = torch.cat([kernels[:pairs], -kernels[:pairs]])
+    first.weight[: 2 * pairs] = both.to(first.weight).view_as(first.weight[: 2 * pairs])
+    if first.bias is not None:
+        first.bias[: 2 * pairs] = 0
+
+
 def _require_all_known(network: Network, layers: Iterable[str]) -> None:
     """Refuse a network with parameters that are not the ``weight`` or ``bias`` of ``layers``."""
     known = {f"{layer}.{what}" for layer in layers for what in ("weight", "bias")}

@@ -4,14 +4,14 @@ A new one is one class in here: its settings, and :meth:`Optimiser.made_for`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from alexnet_course.fields import NotNegative, Positive, Share, Spec
+from alexnet_course.fields import Count, Inside, NotNegative, Positive, Share, Spec
 
 Named = list[tuple[str, nn.Parameter]]
 
@@ -136,7 +136,7 @@ class _OrthogonalMomentum(torch.optim.Optimizer):
         super().__init__(groups, {"momentum": momentum, "nesterov": nesterov})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self, closure=None):
         for group in self.param_groups:
             for kernels in group["params"]:
                 if kernels.grad is None:
@@ -173,3 +173,38 @@ def orthogonal(matrix: Tensor) -> Tensor:
         whole = bracket @ whole
         square = bracket @ square @ bracket
     return whole @ matrix
+
+
+@dataclass(frozen=True)
+class Lookahead(Spec):
+    """Averaged weights, from which training goes on (Zhang et al. 2019).
+
+    After every ``every`` steps of the optimiser the average moves towards the weights, by ``share``
+    of the way, and the weights take its place. Whoever measures between two such steps sees the
+    weights.
+    """
+
+    every: Count = 5
+    share: Inside = 0.5
+
+    def made_for(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """To be stepped after the optimisers that move ``parameters``."""
+        return _Average(parameters, self.every, self.share)
+
+
+class _Average(torch.optim.Optimizer):
+    """Its ``lr`` is what a schedule may set, and nobody uses."""
+
+    def __init__(self, parameters: Iterable[nn.Parameter], every: int, share: float) -> None:
+        defaults = {"lr": 0.0, "initial_lr": 0.0, "every": every, "share": share}
+        super().__init__([p for p in parameters if p.requires_grad], defaults)
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for weights in group["params"]:
+                state = self.state[weights]
+                average = state.setdefault("average", weights.clone())
+                state["steps"] = state.get("steps", 0) + 1
+                if state["steps"] % group["every"] == 0:
+                    weights.copy_(average.lerp_(weights, group["share"]))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from alexnet_course.benchmark import images_per_second, recorded_benchmarks, store, warm_up
+from alexnet_course.benchmark import published_loop, recorded_benchmarks, store
 from alexnet_course.checkpoints import require_writable
 from alexnet_course.config import look_up
 from alexnet_course.data import image_data
@@ -27,7 +27,7 @@ from alexnet_course.results import (
     recorded_table,
 )
 from alexnet_course.training import device_and_precision
-from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
+from alexnet_course.tutorials import TUTORIALS, tutorial
 
 
 def races() -> dict[str, Experiment]:
@@ -43,8 +43,8 @@ def run_race(
 
     Ours: the whole runs of the experiment ``<name>-race``, measuring included, every seed; runs
     that were recorded on the same hardware are taken as they are. Published: the document's own
-    loop, timed for ``seconds`` after each of our runs, times the epochs after which the document
-    reports its best accuracy; its test passes are not counted.
+    loop, in a process of its own, timed for ``seconds`` after each of our runs, times the epochs
+    after which the document reports its best accuracy; its test passes are not counted.
 
     Raises :class:`KeyError` for a network without a race.
     """
@@ -57,18 +57,17 @@ def run_race(
     device, precision = device_and_precision(precision=precision)
     place = _runs_folder(trial, folder, hardware(device.type), precision)
     train = image_data(chosen.data, quiet=True).train
-    steps = published_steps(chosen, train, device)
-    warm_up(steps)
     speeds = []
-    for seed in trial.seeds:  # in turns, so that a machine that slows down slows both
-        run(trial, seeds=[seed], folder=place, precision=precision)
-        speeds.append(images_per_second(steps, seconds, device))
+    with published_loop(name, device) as published:
+        for seed in trial.seeds:  # in turns, so that a machine that slows down slows both
+            run(trial, seeds=[seed], folder=place, precision=precision)
+            speeds.append(published(seconds))
     by_seed = recorded(trial.name, place).groupby("seed")
     last, our_seconds = by_seed.last(), by_seed["seconds"].sum()
     accuracy, half_width = mean_interval(last["test_accuracy"])
     ours = float(our_seconds.mean())
     speed = sum(speeds) / len(speeds)
-    published = chosen.epoch * len(train) / speed
+    published_seconds = chosen.epoch * len(train) / speed
     record = environment(device.type, precision) | {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "tutorial": name,
@@ -76,20 +75,20 @@ def run_race(
         "published_epochs": chosen.epoch,
         "published_images_per_second": [round(one, 2) for one in speeds],
         "published_seconds_timed": seconds,
-        "published_seconds": round(published, 3),
+        "published_seconds": round(published_seconds, 3),
         "published_is_extrapolated": True,
         "our_epochs": int(last["epoch"].max()),
         "our_seeds": [int(seed) for seed in last.index],
         "our_accuracies": [float(value) for value in last["test_accuracy"]],
         "our_seconds": [float(value) for value in our_seconds],
         "reached": bool(accuracy >= chosen.best),
-        "times_sooner": round(published / ours, 2),
+        "times_sooner": round(published_seconds / ours, 2),
     }
     interval = f" ± {half_width:.2f}" if len(last) > 1 else " (one seed)"
     verdict = "reaches" if record["reached"] else "does NOT reach"
     print(
         f"{name} on {record['hardware']}, {precision}\n"
-        f"  published: {chosen.best} % after {chosen.epoch} epochs, {published:,.0f} s "
+        f"  published: {chosen.best} % after {chosen.epoch} epochs, {published_seconds:,.0f} s "
         f"(extrapolated from {len(speeds)} times {seconds:g} s: {speed:,.0f} images/s)\n"
         f"  ours: {accuracy:.2f}{interval} % after {record['our_epochs']} epochs, {ours:,.0f} s; "
         f"{verdict} {chosen.best} %\n"

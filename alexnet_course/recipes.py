@@ -19,7 +19,7 @@ from alexnet_course.data.preparation import (
     Scaling,
 )
 from alexnet_course.fields import Count, NotNegative, Share, Spec, brief, settle, shown
-from alexnet_course.optimisers import SGD, Adam, Optimiser
+from alexnet_course.optimisers import SGD, Adam, Lookahead, Optimiser
 from alexnet_course.schedules import Constant, OneCycle, Plateau, Schedule
 
 Deviation = NotNegative | Literal["he"]
@@ -52,8 +52,9 @@ class Recipe:
     """Everything that turns a network and its images into a trained network, except the seed.
 
     ``preparation`` is done to every image, in this order; ``augmentation`` before it, to those that
-    are trained on alone. ``first_weights`` is ``None`` for PyTorch's own. A last, smaller batch is
-    used, not dropped.
+    are trained on alone. ``first_weights`` is ``None`` for PyTorch's own; with ``whitening``, those
+    of the first layer are made from the images instead (:func:`~alexnet_course.network.whiten`). A
+    last, smaller batch is used, not dropped.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Recipe:
     augmentation: tuple[Augmentation, ...] = ()
     label_smoothing: Share = 0.0
     first_weights: FirstWeights | None = None
+    whitening: bool = False
+    averaging: Lookahead | None = None
     source: str = field(default="", metadata={"describes": True})
 
     def __post_init__(self) -> None:

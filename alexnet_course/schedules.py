@@ -4,12 +4,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from alexnet_course.fields import Count, Share, Spec
+from alexnet_course.fields import Count, Inside, Share, Spec
 
 Accuracies = Sequence[float]
-Inside = Annotated[float, "a number above 0 and below 1", lambda x: 0 < x < 1]
 
 
 @dataclass(frozen=True)

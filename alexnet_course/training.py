@@ -34,10 +34,12 @@ from alexnet_course.data.augmentation import Augmenter
 from alexnet_course.data.images import ImageData, Labelled
 from alexnet_course.data.preparation import Preparation
 from alexnet_course.identity import structure
+from alexnet_course.network import whiten
 from alexnet_course.recipes import Recipe
 from alexnet_course.team import ALONE, Team
 
 EVALUATION_BATCH = 500
+WHITENED = 1000  # images from which windows are taken
 PRINTED_STEP = 100
 SEEDS_APART = 10_007  # of two processes' dropout: of one epoch's from the next it is 1
 
@@ -211,13 +213,17 @@ class Trainer:
         self.recipe, self.seed, self.device, self.precision = recipe, seed, device, precision
         self.team = team
         self.steps = -(-len(train) // recipe.batch_size)
-        fused = device.type in ("cpu", "cuda")  # one pass over all weights, not one for each
-        self.optimisers = recipe.optimiser.made_for([*network.named_parameters()], fused)
-        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
         images = train.sample_images()
         self.preparation = Preparation(recipe.preparation, images, device)
         self.augmenter = Augmenter(recipe.augmentation, images)
         self._require_one_size(images[:1].to(device))
+        fused = device.type in ("cpu", "cuda")  # one pass over all weights, not one for each
+        self.optimisers = recipe.optimiser.made_for([*network.named_parameters()], fused)
+        if recipe.whitening:
+            whiten(network, self.preparation(images[:WHITENED].to(device)))
+        if recipe.averaging:
+            self.optimisers.append(recipe.averaging.made_for(network.parameters()))
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
 
     def _require_one_size(self, image: Tensor) -> None:
         """Images to train on and images to measure with reach the network in one size."""

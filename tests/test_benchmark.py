@@ -1,9 +1,10 @@
 """What is counted and divided, by hand; clocks are replaced, since no test may time anything."""
 
 import json
+import multiprocessing
 import re
 import signal
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -24,7 +25,7 @@ from alexnet_course.network import build
 from alexnet_course.optimisers import SGD
 from alexnet_course.recipes import EVERYTHING, Recipe
 from alexnet_course.results import RecordError
-from alexnet_course.tutorials import Tutorial
+from alexnet_course.tutorials import Tutorial, published_steps
 
 CPU = torch.device("cpu")
 
@@ -146,6 +147,14 @@ def small(tiny, tiny_data, monkeypatch):
     data = replace(tiny_data, name="CIFAR-10")
     monkeypatch.setattr("alexnet_course.data.cifar10", lambda **options: data)
     monkeypatch.setattr(module, "peak_memory", lambda *arguments: 2**20)
+
+    @contextmanager
+    def in_this_process(name, device):
+        steps = published_steps(small, data.train, device)
+        yield lambda seconds: images_per_second(steps, seconds, device)
+
+    for where in (module, race_module):
+        monkeypatch.setattr(where, "published_loop", in_this_process)
     return small
 
 
@@ -167,6 +176,23 @@ def test_memory_is_measured_in_a_process_of_its_own(monkeypatch):
     size = module.peak_memory("ours", "two-conv", CPU, "float32")
     assert size is None or 100e6 < size < 100e6 + 1.5e9
     del held
+
+
+def test_the_published_loop_runs_in_a_process_of_its_own(monkeypatch):
+    """It takes steps when it is asked to, and none of them in this process."""
+    monkeypatch.setenv("ALEXNET_COURSE_CIFAR10", "stand-in")
+    monkeypatch.setattr(module, "published_steps", None)
+    with module.published_loop("two-conv", CPU) as measure:
+        (process,) = multiprocessing.active_children()
+        assert all(0 < measure(0.01) < 1e6 for _ in range(2))
+    assert not process.is_alive() and process not in multiprocessing.active_children()
+
+
+def test_a_published_loop_that_ends_too_soon_is_an_error(monkeypatch):
+    monkeypatch.setattr(module, "_time_published", print)
+    words = "that runs the published loop of two-conv ended before it was done"
+    with pytest.raises(RuntimeError, match=words), module.published_loop("two-conv", CPU):
+        pass
 
 
 def test_race_compares_whole_runs_with_the_published_epochs(small, tmp_path, capsys):

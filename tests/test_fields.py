@@ -51,7 +51,7 @@ from alexnet_course.layers import (
     Residual,
     SpecError,
 )
-from alexnet_course.optimisers import SGD, Adam, AdamW, Muon
+from alexnet_course.optimisers import SGD, Adam, AdamW, Lookahead, Muon
 from alexnet_course.recipes import FirstWeights, Recipe
 from alexnet_course.schedules import Constant, Cosine, OneCycle, Plateau, Steps
 
@@ -83,6 +83,7 @@ EXAMPLES = [
     ARCHITECTURES["two-conv"],
     WEIGHTS,
     *(SGD(0.1, weight_decays={"conv1": 0.1}), Adam(0.1), AdamW(0.1), Muon(0.1, SGD(0.1))),
+    Lookahead(),
     *(Constant(), OneCycle(), Cosine(), Steps((0.5,)), Plateau()),
     *(CentreCrop(9), Resize(9), MinusOneToOne(), PerChannel(), Centred()),
     Stated((0.5,), (0.25,)),
@@ -96,6 +97,7 @@ ALSO = {  # what a field may hold besides the type of its example
     "per_class": (int, type(None)),
     "start": (type(None),),
     "first_weights": (type(None),),
+    "averaging": (Lookahead, type(None)),
     "weight_decays": (type(None), dict),
 }
 NUMBERS = {"mean": -math.inf, "divisor": 0}  # in tuples, with what they must be above

@@ -13,6 +13,7 @@ from alexnet_course.measures import (
     flat_outputs,
     masked_passes,
     measure_all,
+    mirrored,
     response_norms,
     ten_crops,
     top_errors,
@@ -133,6 +134,28 @@ def test_ten_crops_average_the_softmax_of_corners_centre_and_their_mirror_images
     alone = 100 * (network(scale(split.images)).argmax(1) == split.labels).float().mean().item()
     measured = ten_crops(network, split, scale)
     assert measured == pytest.approx({"centre": alone, "ten": expected})
+
+
+class LeftSide(nn.Module):
+    """The first pixel's value as the logit of class 0; class 1 has 0."""
+
+    def forward(self, x):
+        return torch.stack([x[:, 0, 0, 0], torch.zeros(len(x))], 1)
+
+
+def test_an_image_and_its_mirror_image_are_asked_together():
+    """Logits are first pixels: of an image's left side, then its right. Alone, the first three
+    guess 0, 1, 1; together with their right sides, 1, 0 and 1.
+    """
+    sides = torch.tensor([[140, 0], [120, 255], [0, 0]], dtype=torch.uint8)
+    images = sides[:, None, None, :].expand(3, 3, 2, 2).contiguous()
+    preparation = Preparation((MinusOneToOne(),), images)
+    for labels, expected in {
+        (0, 1, 1): {"one": 100, "both": 100 / 3},
+        (1, 0, 1): {"one": 100 / 3, "both": 100},
+    }.items():
+        measured = mirrored(LeftSide(), Split(images, torch.tensor(labels)), preparation)
+        assert measured == pytest.approx(expected)
 
 
 class AsPixels(nn.Module):

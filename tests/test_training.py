@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from alexnet_course import training
+from alexnet_course.architectures import ARCHITECTURES
 from alexnet_course.config import digest
 from alexnet_course.data import Preparation, Split
 from alexnet_course.data.augmentation import (
@@ -26,8 +27,8 @@ from alexnet_course.data.augmentation import (
     brightness,
 )
 from alexnet_course.data.preparation import CentreCrop, MinusOneToOne, PerChannel, Resize, Scaling
-from alexnet_course.network import build
-from alexnet_course.optimisers import SGD, Adam, AdamW, Muon, Optimiser, orthogonal
+from alexnet_course.network import build, whiten
+from alexnet_course.optimisers import SGD, Adam, AdamW, Lookahead, Muon, Optimiser, orthogonal
 from alexnet_course.recipes import Recipe
 from alexnet_course.schedules import Cosine, OneCycle, Plateau, Schedule
 from alexnet_course.training import (
@@ -216,6 +217,95 @@ def test_muon_needs_kernels(tiny_data):
     network = nn.Sequential(nn.Flatten(), nn.Linear(3072, 3))
     with pytest.raises(ValueError, match="moves the kernels of convolutions, and the network has"):
         fit(network, tiny_data, replace(STILL, optimiser=Muon(0.1, SGD(0.1))), device="cpu")
+
+
+def test_every_few_steps_the_average_takes_the_place_of_the_weights(steady, tiny_data, train):
+    """Five whole batches, the average after every second, against plain steps by hand. It begins
+    with the weights that the first step reached.
+    """
+    plain = copy.deepcopy(steady)
+    recipe = replace(WHOLE, epochs=5, averaging=Lookahead(every=2, share=0.25))
+    train(recipe, network=steady)
+    images, labels = to_minus_one_to_one(tiny_data.train.images), tiny_data.train.labels
+    average = None
+    for step in range(1, 6):
+        plain.zero_grad()
+        F.cross_entropy(plain(images), labels).backward()
+        with torch.no_grad():
+            for weights in plain.parameters():
+                weights -= 0.02 * weights.grad
+            average = average or [weights.clone() for weights in plain.parameters()]
+            if step % 2 == 0:
+                average = [
+                    0.75 * old + 0.25 * new
+                    for old, new in zip(average, plain.parameters(), strict=True)
+                ]
+                for weights, old in zip(plain.parameters(), average, strict=True):
+                    weights.copy_(old)
+    for weights, expected in zip(steady.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(weights, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_an_averaged_run_goes_on_as_if_it_had_not_been_stopped(train, tmp_path):
+    recipe = replace(WHOLE, averaging=Lookahead(every=3), schedule=OneCycle(), batch_size=8)
+    whole, path = train(recipe), tmp_path / "run.pt"
+    train(recipe, checkpoint=path, until=2)
+    assert without_seconds(train(recipe, checkpoint=path)).equals(without_seconds(whole))
+    assert not without_seconds(train(replace(recipe, averaging=None))).equals(
+        without_seconds(whole)
+    )
+
+
+def test_kernels_that_whiten_give_uncorrelated_outputs_of_one_strength():
+    """On pixels that hang together, so that windows have strong and weak components; the expected
+    deviations are worked out from NumPy's covariance of windows cut by hand.
+    """
+    draws = torch.Generator().manual_seed(0)
+    coarse = torch.rand(1000, 3, 10, 10, generator=draws)
+    images = F.interpolate(coarse, 32, mode="bilinear") + 0.02 * torch.randn(
+        1000, 3, 32, 32, generator=draws
+    )
+    network = build(ARCHITECTURES["two-conv"], seed=0)
+    whiten(network, images)
+    weights = network.conv1.weight.detach()
+    torch.testing.assert_close(weights[:32], -weights[32:], rtol=0, atol=0)
+    assert network.conv1.bias.eq(0).all()
+    cut = [images[:, :, y : y + 5, x : x + 5].flatten(1) for y in range(28) for x in range(28)]
+    windows = torch.cat(cut).double().numpy()
+    values = np.linalg.eigvalsh(np.cov(windows.T))
+    outputs = np.cov((windows @ weights[:32].flatten(1).double().numpy().T).T)
+    expected = values / (values + values.mean() / 100)
+    np.testing.assert_allclose(outputs.diagonal(), expected[::-1][:32], rtol=1e-3)
+    assert expected[-1] > 0.99
+    assert np.abs(outputs - np.diag(outputs.diagonal())).max() < 1e-3
+
+
+def test_more_kernels_than_components_keep_their_weights(tiny_data):
+    network = nn.Sequential(nn.Conv2d(3, 16, kernel_size=1))
+    before = copy.deepcopy(network[0])
+    whiten(network, tiny_data.train.images.float())
+    for now, then in zip(network[0].parameters(), before.parameters(), strict=True):
+        torch.testing.assert_close(now[6:], then[6:], rtol=0, atol=0)
+        assert (now[:6] != then[:6]).all()
+
+
+def test_a_recipe_begins_with_white_windows_and_a_resumed_run_does_not(train, tiny, tmp_path):
+    recipe = replace(WHOLE, whitening=True, schedule=OneCycle())
+    network = build(tiny, seed=0)
+    train(replace(STILL, whitening=True), network=network)
+    first, *_ = network.children()
+    torch.testing.assert_close(first.weight[:2], -first.weight[2:], rtol=0, atol=1e-9)
+    whole, path = train(recipe), tmp_path / "run.pt"
+    train(recipe, checkpoint=path, until=2)
+    assert without_seconds(train(recipe, checkpoint=path)).equals(without_seconds(whole))
+
+
+@pytest.mark.parametrize(
+    "first", [nn.Flatten(), nn.Conv2d(3, 6, 3, groups=3)], ids=["flatten", "groups"]
+)
+def test_whitening_wants_a_convolution_over_all_channels(first):
+    with pytest.raises(ValueError, match="first layer is a convolution without groups; it is"):
+        whiten(nn.Sequential(first), torch.zeros(2, 3, 8, 8))
 
 
 @pytest.mark.parametrize(
