@@ -147,7 +147,7 @@ def leaderboard(
     machine to its best accuracy; ``seconds`` of a run of the entry, measuring included;
     ``accuracy`` with its interval; ``runs``; ``epochs``; ``precision``; and ``optimiser``.
     """
-    rows = {}
+    rows, made_on = [], []
     for folder in entry_folders() if folders is None else folders:
         if not (folder / "race" / f"{name}-{device}.json").is_file():
             continue
@@ -155,7 +155,8 @@ def leaderboard(
             continue
         race = recorded_race(name, device, folder)
         first = manifests(races()[name].name, folder)[0]
-        rows[race["hardware"]] = {
+        made_on.append(race["hardware"])
+        row = {
             "times_sooner": race["times_sooner"],
             "seconds": sum(race["our_seconds"]) / len(race["our_seconds"]),
             "accuracy": Interval(*mean_interval(race["our_accuracies"])),
@@ -164,5 +165,6 @@ def leaderboard(
             "precision": race["precision"],
             "optimiser": first["config"]["recipe"]["optimiser"]["type"],
         }
-    table = pd.DataFrame.from_dict(rows, orient="index")
+        rows.append(row)
+    table = pd.DataFrame(rows, index=made_on)
     return table.sort_values("times_sooner", ascending=False) if rows else table

@@ -10,7 +10,7 @@ from alexnet_course.arithmetic import layer_table
 from alexnet_course.data.preparation import Centred
 from alexnet_course.experiments import EXPERIMENTS, differences
 from alexnet_course.layers import Activation, Parallel, Pool
-from alexnet_course.recipes import SHORTEST
+from alexnet_course.recipes import IN_THREE_EPOCHS
 from alexnet_course.results import recorded
 from alexnet_course.tutorials import tutorial
 
@@ -22,7 +22,7 @@ def test_the_ladder_climbs_from_the_published_recipe_to_the_shortest():
 
     rungs = [settings(arm.recipe) for arm in EXPERIMENTS["two-conv-ladder"].arms.values()]
     bottom = settings(tutorial("two-conv").recipe) | {"epochs": 3}
-    top = settings(SHORTEST["two-conv"])
+    top = settings(IN_THREE_EPOCHS)
     changed = [[k for k in top if a[k] != b[k]] for a, b in pairwise([bottom, *rungs, top])]
     assert changed[0] == ["schedule"] and changed[-1] == ["preparation"]
     assert all(changed)
