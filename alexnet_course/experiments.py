@@ -307,10 +307,7 @@ def _study() -> dict[str, Arm]:
         "bare-lrn": _other(bare, small_pools.without("dropout"), measures=("response-norms",)),
         "bare-pooling-3": _other(bare, network.without("lrn", "dropout")),
         "bare-twice-as-long": _other(bare, epochs=2 * EVERYTHING.epochs),
-        "bare-dropout-half-as-long-again": _other(dropout, epochs=3 * EVERYTHING.epochs // 2),
         "bare-dropout-twice-as-long": _other(dropout, epochs=2 * EVERYTHING.epochs),
-        "bare-colour": _other(bare, augmentation=(colour,)),
-        "bare-weight-decay": _other(bare, optimiser={"weight_decay": 5e-4}),
         "tanh": _other(all_of, network.with_activation("tanh")),
         "without-conv3": _other(all_of, without_conv3),
         "conv4-5x5": _other(all_of, without_conv3.replace("conv4", kernel=5, padding=2)),
@@ -320,6 +317,19 @@ def _study() -> dict[str, Arm]:
             all_of,
             first_weights=FirstWeights("he", biases=dict.fromkeys(("conv2", "conv4", "fc5"), 1.0)),
             measures=("dead-units",),
+        ),
+    }
+
+
+def _bare_variants() -> dict[str, Arm]:
+    """What the study's "bare" was not given there."""
+    study = _study()
+    bare, (*_, colour) = study["bare"], EVERYTHING.augmentation
+    return {
+        "bare-weight-decay": _other(bare, optimiser={"weight_decay": 5e-4}),
+        "bare-colour": _other(bare, augmentation=(colour,)),
+        "bare-dropout-half-as-long-again": _other(
+            study["bare-dropout"], epochs=3 * EVERYTHING.epochs // 2
         ),
     }
 
@@ -678,6 +688,13 @@ EXPERIMENTS: dict[str, Experiment] = {
             "Does LRN's alpha matter, or its place, and does batch normalisation do better?",
             _lrn_variants(),
             source="paper §3.3; the released 2012 code, config 145; Ioffe & Szegedy 2015",
+        ),
+        Experiment(
+            "bare-variants",
+            "What are weight decay and colour shifts worth alone, and dropout in a run half as long"
+            " again?",
+            _bare_variants(),
+            source="paper §4, §5; compared with the study's arm bare",
         ),
         Experiment(
             "conv-local-rate",

@@ -53,10 +53,7 @@ STUDY = {
     "bare-lrn": {"lrn"},
     "bare-pooling-3": {"pool"},
     "bare-twice-as-long": {"epochs"},
-    "bare-dropout-half-as-long-again": {"dropout", "epochs"},
     "bare-dropout-twice-as-long": {"dropout", "epochs"},
-    "bare-colour": {"Colour"},
-    "bare-weight-decay": {"weight_decay"},
     "tanh": {"relu", "activation"},
     "without-conv3": {"conv", "relu"},
     "conv4-5x5": {"conv", "relu"},
@@ -75,7 +72,14 @@ def test_the_study_changes_one_ingredient_at_a_time():
     # Bare lacks all that can be taken away but ReLU, and conv3, without which it is another net.
     taken = {"lrn", "pool", "dropout", "Flip", "Crop", "Colour", "weight_decay"}
     assert _differences(arms["everything"], arms["bare"]) == taken
+    variants = EXPERIMENTS["bare-variants"].arms
+    assert {name: _differences(arms["bare"], arm) for name, arm in variants.items()} == {
+        "bare-weight-decay": {"weight_decay"},
+        "bare-colour": {"Colour"},
+        "bare-dropout-half-as-long-again": {"dropout", "epochs"},
+    }
     # Lengths are multiples of bare's.
+    arms = arms | variants
     for length, factor in {"half-as-long-again": 1.5, "twice-as-long": 2}.items():
         found = [arm for name, arm in arms.items() if name.endswith(length)]
         assert found
