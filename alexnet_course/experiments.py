@@ -295,9 +295,6 @@ def _study() -> dict[str, Arm]:
             all_of, measures=("dead-units", "response-norms", "masked-passes", "ten-crops")
         ),
         "without-lrn": _other(all_of, network.without("lrn")),
-        "without-lrn-rate-0.03": _other(
-            all_of, network.without("lrn"), optimiser={"learning_rate": 0.03}
-        ),
         "pooling-2": _other(all_of, small_pools),
         "without-dropout": _other(all_of, network.without("dropout")),
         "without-crops-and-flips": _other(all_of, measures=("ten-crops",), augmentation=(colour,)),
@@ -345,6 +342,9 @@ def _lrn_variants() -> dict[str, Arm]:
         "alpha-as-printed": _other(_EVERYTHING, printed, measures=("response-norms",)),
         "before-relu": _other(_EVERYTHING, before_relu, measures=("response-norms",)),
         "batch-norm": _other(_EVERYTHING, batch_norm),
+        "without-lrn-rate-0.03": _other(
+            _EVERYTHING, network.without("lrn"), optimiser={"learning_rate": 0.03}
+        ),
     }
 
 
@@ -685,7 +685,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         ),
         Experiment(
             "lrn-variants",
-            "Does LRN's alpha matter, or its place, and does batch normalisation do better?",
+            "Does LRN's alpha matter, or its place, does batch normalisation do better, and does a"
+            " lower rate do without?",
             _lrn_variants(),
             source="paper §3.3; the released 2012 code, config 145; Ioffe & Szegedy 2015",
         ),
