@@ -84,7 +84,8 @@ class Recipe:
     def settings(self) -> dict[str, Any]:
         """Every setting by its name, in one table with the optimiser's; its steps as short code."""
         own = {key: brief(value) for key, value in vars(self).items()}
-        own |= {"optimiser": type(self.optimiser).__name__, **vars(self.optimiser)}
+        parts = {key: brief(value) for key, value in vars(self.optimiser).items()}
+        own |= {"optimiser": type(self.optimiser).__name__, **parts}
         return {key: value for key, value in own.items() if key not in ("name", "source")}
 
     def with_optimiser(self, **changes: Any) -> "Recipe":

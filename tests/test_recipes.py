@@ -116,6 +116,8 @@ def test_settings_are_one_table_and_steps_short_code():
     assert found["schedule"] == "Constant()" and found["preparation"] == "MinusOneToOne()"
     assert found["augmentation"] == "Flip(shared=4), Crop(28)"
     assert found["first_weights"] == "FirstWeights('he')"
+    by_muon = replace(PLAIN, optimiser=Muon(0.1, SGD(1, momentum=0.5))).settings()
+    assert (by_muon["optimiser"], by_muon["others"]) == ("Muon", "SGD(1, momentum=0.5)")
     for part in (
         Muon(0.1, SGD(1), momentum=0.5),
         Steps((0.5,), 0.3),
