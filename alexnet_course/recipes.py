@@ -53,8 +53,9 @@ class Recipe:
 
     ``preparation`` is done to every image, in this order; ``augmentation`` before it, to those that
     are trained on alone. ``first_weights`` is ``None`` for PyTorch's own; with ``whitening``, those
-    of the first layer are made from the images instead (:func:`~alexnet_course.network.whiten`). A
-    last, smaller batch is used, not dropped.
+    of the first layer are made from the images instead (:func:`~alexnet_course.network.whiten`).
+    ``mirrored`` asks for the guess about each held-out image and its mirror image together. A last,
+    smaller batch is used, not dropped.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Recipe:
     first_weights: FirstWeights | None = None
     whitening: bool = False
     averaging: Lookahead | None = None
+    mirrored: bool = False
     source: str = field(default="", metadata={"describes": True})
 
     def __post_init__(self) -> None:
@@ -238,9 +240,10 @@ SHORTEST: dict[str, Recipe] = {
         epochs=1,
         optimiser=Muon(0.02, IN_THREE_EPOCHS.optimiser),
         whitening=True,
+        mirrored=True,
         source=(
-            "the course: the recipe of three epochs with Muon for the kernels, and first ones that "
-            "whiten windows; chosen on validation images"
+            "the course: the recipe of three epochs with Muon for the kernels, first ones that "
+            "whiten windows, and guesses from mirror images too; chosen on validation images"
         ),
     ),
     "five-conv-32": replace(

@@ -148,11 +148,14 @@ def evaluate(
     split: Labelled,
     preparation: Preparation,
     precision: str = "float32",
+    mirrored: bool = False,
     batch_size: int = EVALUATION_BATCH,
 ) -> tuple[float, float]:
     """``(mean loss in nats, accuracy in per cent)`` over ``split``, every image counted once.
 
-    The network is measured in eval mode (no dropout) and put back into the mode it was in.
+    ``mirrored`` takes the mean of the softmax over each image and its mirror image, as paper §4.1
+    does over ten views. The network is measured in eval mode (no dropout) and put back into the
+    mode it was in.
     """
     was_training = network.training
     network.eval()
@@ -162,6 +165,10 @@ def evaluate(
     for images, labels in split.batches(torch.arange(len(split)), batch_size, device):
         with _autocast(device, precision):
             logits = _wide(network(preparation(images)))
+            if mirrored:
+                other = _wide(network(preparation(images.flip(3))))
+                both = torch.stack([logits, other]).log_softmax(2)
+                logits = both.logsumexp(0)  # of twice the mean, which the softmax forgives
         loss += F.cross_entropy(logits, labels, reduction="sum")
         right += (logits.argmax(1) == labels).sum()
     network.train(was_training)
@@ -407,7 +414,8 @@ def fit(
             means = team.total(torch.stack(losses)) / team.size
             batch_losses = means.tolist()  # the device is waited for here, once
             team.share_buffers(network)
-            measured = evaluate(trainer.network, held_out, trainer.preparation, precision)
+            scaled = trainer.preparation
+            measured = evaluate(trainer.network, held_out, scaled, precision, recipe.mirrored)
             loss, accuracy = team.means(measured, len(held_out), device)
             _require_finite(batch_losses, loss, history, recipe.optimiser.learning_rate)
             count = len(data.train)

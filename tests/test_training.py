@@ -438,6 +438,18 @@ def test_the_schedule_is_what_trains(train, steady, tiny_data):
         torch.testing.assert_close(weights, expected, rtol=1e-4, atol=1e-6)
 
 
+def test_a_mirrored_guess_is_the_mean_over_the_image_and_its_mirror_image(steady, tiny_data, train):
+    images, labels = to_minus_one_to_one(tiny_data.held_out.images), tiny_data.held_out.labels
+    with torch.no_grad():
+        mean = (steady(images).softmax(1) + steady(images.flip(3)).softmax(1)) / 2
+    loss = F.nll_loss(mean.log(), labels).item()
+    accuracy = 100 * (mean.argmax(1) == labels).float().mean().item()
+    row = train(replace(STILL, mirrored=True), network=steady).rows[0]
+    assert row["test_loss"] == pytest.approx(loss, rel=1e-5)
+    assert row["test_accuracy"] == pytest.approx(accuracy)
+    assert row["test_loss"] != pytest.approx(train(STILL, network=steady).rows[0]["test_loss"])
+
+
 def test_smoothed_labels_are_pytorchs(train, steady, tiny_data):
     images, labels = to_minus_one_to_one(tiny_data.train.images), tiny_data.train.labels
     with torch.no_grad():
