@@ -85,12 +85,13 @@ def run_race(
         "times_sooner": round(published_seconds / ours, 2),
     }
     interval = f" ± {half_width:.2f}" if len(last) > 1 else " (one seed)"
+    ran = f"{record['our_epochs']} epoch{'s' * (record['our_epochs'] > 1)}"
     verdict = "reaches" if record["reached"] else "does NOT reach"
     print(
         f"{name} on {record['hardware']}, {precision}\n"
         f"  published: {chosen.best} % after {chosen.epoch} epochs, {published_seconds:,.0f} s "
         f"(extrapolated from {len(speeds)} times {seconds:g} s: {speed:,.0f} images/s)\n"
-        f"  ours: {accuracy:.2f}{interval} % after {record['our_epochs']} epochs, {ours:,.0f} s; "
+        f"  ours: {accuracy:.2f}{interval} % after {ran}, {ours:,.0f} s; "
         f"{verdict} {chosen.best} %\n"
         f"  {record['times_sooner']:.1f} times sooner"
     )
