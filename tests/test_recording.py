@@ -313,7 +313,11 @@ def test_weights_are_kept_with_a_record(keeping, data, tiny):
     images = torch.rand(2, 3, 32, 32)
     network.load_state_dict(kept)
     again = trained("small", "all", 1, keeping)
-    assert torch.equal(again(images), network.eval()(images)) and not again.training
+    assert not again.training
+    for name, weights in again.state_dict().items():
+        assert torch.equal(weights, kept[name])
+    # Memory may lie in another order, and then some processors add up in another order.
+    torch.testing.assert_close(again(images), network.eval()(images))
 
 
 def test_weights_are_kept_only_where_they_are_asked_for_and_the_run_has_ended(
