@@ -221,14 +221,13 @@ def _in_one_epoch() -> dict[str, Arm]:
     before = replace(IN_THREE_EPOCHS, epochs=1)
     muon = replace(before, optimiser=Muon(0.02, before.optimiser))
     both = replace(muon, whitening=True)
-    others = {"others": replace(before.optimiser, bias_rate=8.0)}
     recipes = {
         "before": before,
         "whitening": replace(before, whitening=True),
         "muon": muon,
         "muon-whitening": both,
         "higher-rate": both.with_optimiser(learning_rate=0.04),
-        "bias-rate-8": both.with_optimiser(**others),
+        "bias-rate-8": both.with_optimiser(others=replace(before.optimiser, bias_rate=8.0)),
         "lookahead": replace(both, averaging=Lookahead()),
         "label-smoothing": replace(both, label_smoothing=0.1),
         "no-flips": both.without(Flip),

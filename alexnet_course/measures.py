@@ -184,18 +184,12 @@ def _crop_guesses(
         yield labels, {"centre": network(preparation(images)), "ten": ten}
 
 
-@torch.no_grad()
 def mirrored(network: nn.Sequential, split: Labelled, preparation: Preparation) -> dict[str, float]:
     """Accuracy, in per cent, of the image alone (``"one"``), and of the mean of the softmax over it
     and its mirror image (``"both"``).
     """
-    network.eval()
-    right = {"one": 0, "both": 0}
-    for images, labels in _batches(split, preparation.device, preparation):
-        one, other = (network(x).float().softmax(1) for x in (images, images.flip(3)))
-        for name, guess in {"one": one, "both": one + other}.items():
-            right[name] += int((guess.argmax(1) == labels).sum())
-    return {name: 100 * count / len(split) for name, count in right.items()}
+    asked = {"one": False, "both": True}
+    return {name: evaluate(network, split, preparation, mirrored=m)[1] for name, m in asked.items()}
 
 
 @torch.no_grad()

@@ -142,7 +142,9 @@ class _OrthogonalMomentum(torch.optim.Optimizer):
                 if kernels.grad is None:
                     continue
                 state, momentum = self.state[kernels], group["momentum"]
-                velocity = state.setdefault("velocity", torch.zeros_like(kernels))
+                if not state:
+                    state["velocity"] = torch.zeros_like(kernels)
+                velocity = state["velocity"]
                 velocity.lerp_(kernels.grad, 1 - momentum)
                 towards = kernels.grad.lerp(velocity, momentum) if group["nesterov"] else velocity
                 step = orthogonal(towards.flatten(1))
@@ -204,7 +206,8 @@ class _Average(torch.optim.Optimizer):
         for group in self.param_groups:
             for weights in group["params"]:
                 state = self.state[weights]
-                average = state.setdefault("average", weights.clone())
-                state["steps"] = state.get("steps", 0) + 1
+                if not state:
+                    state |= {"steps": 0, "average": weights.clone()}
+                state["steps"] += 1
                 if state["steps"] % group["every"] == 0:
-                    weights.copy_(average.lerp_(weights, group["share"]))
+                    weights.copy_(state["average"].lerp_(weights, group["share"]))
