@@ -442,10 +442,12 @@ def _to_today(rates: Mapping[str, float]) -> dict[str, Arm]:
 
 
 def _race(name: str, seeds: tuple[int, ...]) -> Experiment:
+    recipe = SHORTEST[name]
+    measures = ("mirrored",) if recipe.mirrored else ()  # after the time is taken
     return Experiment(
         f"{name}-race",
         f"How soon does {name} reach its tutorial's best accuracy?",
-        {"ours": Arm(TUTORIALS[name].architecture, SHORTEST[name])},
+        {"ours": Arm(TUTORIALS[name].architecture, recipe, measures=measures)},
         seeds,
     )
 
