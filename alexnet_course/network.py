@@ -416,8 +416,8 @@ def whiten(network: nn.Module, images: Tensor) -> None:
 
     ``images`` are a batch as the network gets them, ``[N, C, H, W]``. Each such kernel is a
     principal component of the windows, divided by the standard deviation along it, so that kernels
-    see uncorrelated things, all equally strong. It comes with its negative, since ReLU keeps one
-    side only (the layer of Jordan 2024, with room for windows of any size). Components are taken
+    see uncorrelated things, about equally strong. It comes with its negative: ReLU keeps one
+    side only (after Page 2018 and Jordan 2024, who freeze the layer). Components are taken
     from the largest on; where there are fewer pairs than kernels, the others stay as they are.
 
     Raises :class:`ValueError` for a network that does not begin with a convolution over all

@@ -145,7 +145,8 @@ def leaderboard(
 
     Indexed by processor. ``times_sooner``: how much longer the published loop takes on the same
     machine to its best accuracy; ``seconds`` of a run of the entry, measuring included;
-    ``accuracy`` with its interval; ``runs``; ``epochs``; ``precision``; and ``optimiser``.
+    ``accuracy`` with its interval; ``runs``; ``epochs``; ``precision``; ``optimiser``; and
+    ``published``, the images a second of the published loop.
     """
     rows, made_on = [], []
     for folder in entry_folders() if folders is None else folders:
@@ -164,6 +165,7 @@ def leaderboard(
             "epochs": race["our_epochs"],
             "precision": race["precision"],
             "optimiser": first["config"]["recipe"]["optimiser"]["type"],
+            "published": pd.Series(race["published_images_per_second"]).mean(),
         }
         rows.append(row)
     table = pd.DataFrame(rows, index=made_on)

@@ -118,6 +118,8 @@ def test_the_board_holds_what_was_sent_in_the_soonest_first(entry, tmp_path):
     board = leaderboard("two-conv", entry_folders(tmp_path))
     assert list(board["times_sooner"]) == [15.83, 7.91]
     assert list(board.index) == ["another processor, 8 threads", "AMD EPYC, 2 threads"]
+    halved, whole = board["published"]
+    assert halved == pytest.approx(whole / 2) == pytest.approx(sum(speeds) / len(speeds) / 2)
     assert len(leaderboard("two-conv", [entry, entry])) == 2  # of one processor
 
 
