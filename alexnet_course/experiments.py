@@ -253,6 +253,14 @@ def _four_layers(activation: str, rate: float, epochs: int) -> Arm:
     return Arm(network, recipe, measures=("flat-outputs", "dead-units"))
 
 
+def _four_layers_as_released(activation: str, rate: float, epochs: int) -> Arm:
+    """The same on raw pixels, from first weights that the released nets for CIFAR-10 have there."""
+    arm = _four_layers(activation, rate, epochs)
+    start = FirstWeights(0.01, stds={"conv1": 0.0001})
+    recipe = replace(arm.recipe, first_weights=start, preparation=(Centred(),))
+    return replace(arm, recipe=recipe)
+
+
 _EVERYTHING = Arm(ARCHITECTURES["four-conv"], EVERYTHING, measures=("training-images",))
 
 
@@ -630,6 +638,13 @@ EXPERIMENTS: dict[str, Experiment] = {
                 )
                 for activation in ("relu", "tanh", "sigmoid")
                 for rate in (0.003, 0.01, 0.03, 0.1)
+            }
+            | {
+                f"released-{activation}-{rate:g}": replace(
+                    _four_layers_as_released(activation, rate, epochs=2), measured_on="validation"
+                )
+                for activation in ("relu", "tanh")
+                for rate in (0.0003, 0.001, 0.003, 0.01)
             },
             seeds=(0,),
             source="paper §3.1",
