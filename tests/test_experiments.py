@@ -10,6 +10,7 @@ from alexnet_course.arithmetic import layer_table
 from alexnet_course.data.preparation import Centred
 from alexnet_course.experiments import EXPERIMENTS, differences
 from alexnet_course.layers import Activation, Parallel, Pool
+from alexnet_course.network import build
 from alexnet_course.recipes import IN_THREE_EPOCHS
 from alexnet_course.results import recorded
 from alexnet_course.tutorials import tutorial
@@ -93,6 +94,21 @@ def test_raw_pixels_change_nothing_but_the_inputs():
         assert _differences(arms[f"raw-{name}"], slow) == {"learning_rate"}
         assert slow.recipe.optimiser.learning_rate == 0.001
         assert slow.recipe.preparation == (Centred(),)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_the_released_start_changes_first_weights_and_inputs_alone(activation):
+    arms = EXPERIMENTS["activation-rate"].arms
+    arm = arms[f"released-{activation}-0.003"]
+    assert _differences(arms[f"{activation}-0.003"], arm) == {
+        "first_weights",
+        "PerChannel",
+        "Centred",
+    }
+    named = build(arm.architecture, 0, arm.recipe.first_weights).named_parameters()
+    for name, values in named:  # the released code's layers-18pct.cfg
+        expected = 0 if name.endswith("bias") else 0.0001 if name == "conv1.weight" else 0.01
+        assert values.std().item() == pytest.approx(expected, rel=0.05), name
 
 
 def test_pooling_is_compared_at_equal_sizes_and_nothing_is_left_out():
