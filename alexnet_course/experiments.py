@@ -644,7 +644,7 @@ EXPERIMENTS: dict[str, Experiment] = {
                     _four_layers_as_released(activation, rate, epochs=2), measured_on="validation"
                 )
                 for activation in ("relu", "tanh")
-                for rate in (0.0003, 0.001, 0.003, 0.01)
+                for rate in (0.0003, 0.001, 0.003, 0.01, 0.03)
             },
             seeds=(0,),
             source="paper §3.1",
