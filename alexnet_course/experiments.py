@@ -664,6 +664,12 @@ EXPERIMENTS: dict[str, Experiment] = {
                     ("leaky-relu", 0.03),
                     ("gelu", 0.03),
                 )
+            }
+            | {
+                f"released-{activation}-{rate:g}": _four_layers_as_released(
+                    activation, rate, epochs
+                )
+                for activation, rate, epochs in (("relu", 0.003, 12), ("tanh", 0.01, 30))
             },
             source="paper §3.1, Figure 1; rates from activation-rate, relu's for its relatives",
         ),
