@@ -456,18 +456,22 @@ def pooled_interval(
     weights: Mapping[str, float],
     column: str = "test_accuracy",
     level: float = 0.95,
+    chance: TwoWay | None = None,
 ) -> Interval:
     """Mean and half-width of a weighted sum of arms, its spread taken from all arms of ``runs``.
 
     ``{"a": 1, "b": -1}`` is the difference of two arms; weights must sum to 0, so that what a seed
     does to all arms cancels. The t-interval has the degrees of freedom of :func:`two_way`, and
-    holds where its assumptions do: look at them first.
+    holds where its assumptions do: look at them first. With ``chance``, the spread is that of
+    another analysis, such as a study's where ``runs`` holds arms that were run after it.
     """
     from scipy import stats
 
     if abs(sum(weights.values())) > 1e-9:
         raise ValueError(f"weights must sum to 0, so that seeds cancel; got {dict(weights)}")
-    table, fit = _arms_by_seeds(runs, column), two_way(runs, column)
+    table, fit = _arms_by_seeds(runs, column), chance or two_way(runs, column)
+    if chance:
+        _warn_of_mixing("this sum of arms", runs, weights, table.columns)
     means = table.mean(axis=1).to_dict()
     mean = sum(
         weight * look_up(means, arm, "arm with all seeds") for arm, weight in weights.items()

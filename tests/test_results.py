@@ -209,6 +209,15 @@ def test_an_arm_without_any_spread_is_unlike_the_rest():
     assert fit.variances_p < 1e-6 and math.isfinite(fit.spread)
 
 
+def test_an_arm_that_was_run_later_takes_over_the_spread_of_the_study():
+    study = as_runs({"a": (2, 1, 3), "b": (2, 5, 5), "c": (5, 6, 7)})  # spread 1, by hand above
+    both = pd.concat([study, as_runs({"later": (20, 10, 30)})])
+    mean, half_width = pooled_interval(both, {"later": 1, "a": -1}, chance=two_way(study))
+    assert mean == pytest.approx(18)
+    assert half_width == pytest.approx(2.776445 * math.sqrt(2 / 3))
+    assert pooled_interval(both, {"later": 1, "a": -1}).half_width > 2 * half_width
+
+
 def test_an_arm_that_lacks_a_seed_is_left_out():
     whole = as_runs({"a": (2, 1, 3), "b": (2, 5, 5), "c": (5, 6, 7)})
     more = pd.concat([whole, as_runs({"once": (9,)})])
