@@ -669,7 +669,11 @@ EXPERIMENTS: dict[str, Experiment] = {
                 f"released-{activation}-{rate:g}": _four_layers_as_released(
                     activation, rate, epochs
                 )
-                for activation, rate, epochs in (("relu", 0.003, 12), ("tanh", 0.01, 30))
+                for activation, rate, epochs in (
+                    ("relu", 0.003, 12),
+                    ("tanh", 0.01, 40),
+                    ("tanh", 0.03, 40),
+                )
             },
             source="paper §3.1, Figure 1; rates from activation-rate, relu's for its relatives",
         ),
