@@ -97,18 +97,22 @@ def test_raw_pixels_change_nothing_but_the_inputs():
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_the_released_start_changes_first_weights_and_inputs_alone(activation):
+def test_the_starts_of_figure_1_change_first_weights_inputs_or_both(activation):
     arms = EXPERIMENTS["activation-rate"].arms
-    arm = arms[f"released-{activation}-0.003"]
-    assert _differences(arms[f"{activation}-0.003"], arm) == {
-        "first_weights",
-        "PerChannel",
-        "Centred",
-    }
-    named = build(arm.architecture, 0, arm.recipe.first_weights).named_parameters()
-    for name, values in named:  # the released code's layers-18pct.cfg
-        expected = 0 if name.endswith("bias") else 0.0001 if name == "conv1.weight" else 0.01
-        assert values.std().item() == pytest.approx(expected, rel=0.05), name
+    inputs = {"PerChannel", "Centred"}
+    for start, expected in {
+        "small": {"first_weights"},
+        "raw": inputs,
+        "released": inputs | {"first_weights"},
+    }.items():
+        arm = arms[f"{start}-{activation}-0.003"]
+        assert _differences(arms[f"{activation}-0.003"], arm) == expected, start
+        if start == "raw":
+            continue
+        named = build(arm.architecture, 0, arm.recipe.first_weights).named_parameters()
+        for name, values in named:  # the released code's layers-18pct.cfg
+            std = 0 if name.endswith("bias") else 0.0001 if name == "conv1.weight" else 0.01
+            assert values.std().item() == pytest.approx(std, rel=0.05), name
 
 
 def test_pooling_is_compared_at_equal_sizes_and_nothing_is_left_out():
