@@ -261,6 +261,8 @@ def _four_layers(
 
 
 _RELEASED = {"raw": True, "small": True}
+_SCALED_RATES = (0.003, 0.01, 0.03, 0.1)
+_RAW_RATES = (0.0003, 0.001, *_SCALED_RATES)  # steps of conv1 grow with its inputs
 _EVERYTHING = Arm(ARCHITECTURES["four-conv"], EVERYTHING, measures=("training-images",))
 
 
@@ -637,10 +639,10 @@ EXPERIMENTS: dict[str, Experiment] = {
                     _four_layers(activation, rate, 2, **given), measured_on="validation"
                 )
                 for start, given, activations, rates in (
-                    ("", {}, ("relu", "tanh", "sigmoid"), (0.003, 0.01, 0.03, 0.1)),
-                    ("released-", _RELEASED, ("relu", "tanh"), (0.0003, 0.001, 0.003, 0.01, 0.03)),
-                    ("small-", {"small": True}, ("relu", "tanh"), (0.003, 0.01, 0.03, 0.1)),
-                    ("raw-", {"raw": True}, ("relu", "tanh"), (0.0003, 0.001, 0.003, 0.01, 0.03)),
+                    ("", {}, ("relu", "tanh", "sigmoid"), _SCALED_RATES),
+                    ("released-", _RELEASED, ("relu", "tanh"), _RAW_RATES),
+                    ("small-", {"small": True}, ("relu", "tanh"), _SCALED_RATES),
+                    ("raw-", {"raw": True}, ("relu", "tanh"), _RAW_RATES),
                 )
                 for activation in activations
                 for rate in rates
