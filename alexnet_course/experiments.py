@@ -57,7 +57,7 @@ class Arm:
     images of each class; ``None`` keeps all. ``measures`` names what is measured when the run has
     ended (:data:`alexnet_course.measures.MEASURES`). ``keeps`` names the layers whose weights are
     kept with the record, or is ``("all",)``. ``start`` gives other weights to begin with than the
-    recipe's; ``frozen`` lets the last layer alone learn.
+    recipe's. ``frozen`` lets the last layer alone learn or, where it names layers, all but these.
     """
 
     architecture: Architecture
@@ -68,7 +68,7 @@ class Arm:
     measures: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
     start: Start | None = None
-    frozen: bool = False
+    frozen: bool | tuple[str, ...] = False
 
     def __post_init__(self) -> None:
         if wrong := settle(self) or self._not_to_keep():
@@ -238,12 +238,18 @@ def _in_one_epoch() -> dict[str, Arm]:
 
 
 def _four_layers(
-    activation: str, rate: float, epochs: int, raw: bool = False, small: bool = False
+    activation: str,
+    rate: float,
+    epochs: int,
+    raw: bool = False,
+    small: bool = False,
+    frozen: bool = False,
 ) -> Arm:
     """The paper's Figure 1: four layers, nothing against overfitting, each with its own rate.
 
     On pixels of deviation 1 from PyTorch's own first weights; with ``raw``, on pixels from 0 to 255
     less their mean, and with ``small``, from the first weights of the released net, which has both.
+    If ``frozen``, conv1 keeps its first weights.
     """
     network = ARCHITECTURES["three-conv"].without("lrn")
     recipe = Recipe(
@@ -257,10 +263,12 @@ def _four_layers(
     )
     if activation != "relu":
         network = network.with_activation(activation)
-    return Arm(network, recipe, measures=("flat-outputs", "dead-units"))
+    measures = ("flat-outputs", "dead-units")
+    return Arm(network, recipe, measures=measures, frozen=("conv1",) if frozen else False)
 
 
 _RELEASED = {"raw": True, "small": True}
+_RAW_FROZEN = {"raw": True, "frozen": True}
 _SCALED_RATES = (0.003, 0.01, 0.03, 0.1)
 _RAW_RATES = (0.0003, 0.001, *_SCALED_RATES)  # steps of conv1 grow with its inputs
 _EVERYTHING = Arm(ARCHITECTURES["four-conv"], EVERYTHING, measures=("training-images",))
@@ -643,6 +651,9 @@ EXPERIMENTS: dict[str, Experiment] = {
                     ("released-", _RELEASED, ("relu", "tanh"), _RAW_RATES),
                     ("small-", {"small": True}, ("relu", "tanh"), _SCALED_RATES),
                     ("raw-", {"raw": True}, ("relu", "tanh"), _RAW_RATES),
+                    ("frozen-", {"frozen": True}, ("relu", "tanh"), _SCALED_RATES[1:]),
+                    ("raw-frozen-", _RAW_FROZEN, ("relu",), _RAW_RATES[:3]),
+                    ("raw-frozen-", _RAW_FROZEN, ("tanh",), _RAW_RATES[3:]),
                 )
                 for activation in activations
                 for rate in rates

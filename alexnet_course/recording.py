@@ -159,7 +159,7 @@ def first_network(arm: Arm, seed: int, device: torch.device, precision: str) -> 
         weights = _learned(arm.architecture, arm.start, seed, device, precision)
         take_over(network, weights, arm.start.data)
     if arm.frozen:
-        freeze(network)
+        freeze(network, arm.frozen if isinstance(arm.frozen, tuple) else None)
     return network
 
 

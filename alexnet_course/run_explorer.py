@@ -205,8 +205,14 @@ def _of_images(arm: "Arm", first: "Arm") -> list[str]:
     if arm.start != first.start:
         said.append(f"begins with {arm.start.data}" if arm.start else "begins anew")
     if arm.frozen != first.frozen:
-        said.append("only the last layer learns" if arm.frozen else "all layers learn")
+        said.append(_learning(arm.frozen))
     return said
+
+
+def _learning(frozen: bool | tuple[str, ...]) -> str:
+    if isinstance(frozen, tuple):
+        return f"all but {', '.join(frozen)} learn"
+    return "only the last layer learns" if frozen else "all layers learn"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A network that begins with what another has learned: all its weights but the last layer's."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -37,8 +37,18 @@ def take_over(network: nn.Module, weights: Mapping[str, Tensor], whose: str) -> 
     network.load_state_dict({name: weights[name] for name in wanted}, strict=False)
 
 
-def freeze(network: nn.Module) -> None:
-    """Let the last layer alone learn. Dropout and batch norm go on as in any training."""
-    last = last_layer(network)
-    for name, weight in network.named_parameters():
-        weight.requires_grad_(name.startswith(f"{last}."))
+def freeze(network: nn.Module, layers: Iterable[str] | None = None) -> None:
+    """Let all but ``layers`` learn; without names, the last layer alone.
+
+    Dropout and batch norm go on as in any training.
+    """
+    named = [*network.named_parameters()]
+    every = dict.fromkeys(name.rpartition(".")[0] for name, _ in named)
+    frozen = every.keys() - {last_layer(network)} if layers is None else {*layers}
+    if unknown := frozen - every.keys():
+        raise ValueError(
+            f"{', '.join(sorted(unknown))} can't be frozen; the network has weights in "
+            f"{', '.join(every)}"
+        )
+    for name, weight in named:
+        weight.requires_grad_(name.rpartition(".")[0] not in frozen)

@@ -107,12 +107,21 @@ def test_the_starts_of_figure_1_change_first_weights_inputs_or_both(activation):
     }.items():
         arm = arms[f"{start}-{activation}-0.003"]
         assert _differences(arms[f"{activation}-0.003"], arm) == expected, start
+        assert not arm.frozen
         if start == "raw":
             continue
         named = build(arm.architecture, 0, arm.recipe.first_weights).named_parameters()
         for name, values in named:  # the released code's layers-18pct.cfg
             std = 0 if name.endswith("bias") else 0.0001 if name == "conv1.weight" else 0.01
             assert values.std().item() == pytest.approx(std, rel=0.05), name
+
+
+def test_with_conv1_frozen_nothing_else_is_changed():
+    arms = EXPERIMENTS["activation-rate"].arms
+    frozen = {name: arm for name, arm in arms.items() if arm.frozen}
+    assert {name.partition("frozen-")[0] for name in frozen} == {"", "raw-"}
+    for name, arm in frozen.items():
+        assert arm == replace(arms[name.replace("frozen-", "")], frozen=("conv1",))
 
 
 def test_pooling_is_compared_at_equal_sizes_and_nothing_is_left_out():

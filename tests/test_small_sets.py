@@ -95,6 +95,17 @@ def test_in_a_frozen_arm_the_last_layer_alone_learns(arm):
     assert learning == ["fc2.weight", "fc2.bias"]
 
 
+def test_layers_that_an_arm_names_are_frozen_and_no_others(arm):
+    for names, left in {("conv1",): "fc2", ("fc2",): "conv1"}.items():
+        named = replace(arm, frozen=names)
+        network = recording.first_network(named, 0, torch.device("cpu"), "float32")
+        learning = [name for name, weight in network.named_parameters() if weight.requires_grad]
+        assert learning == [f"{left}.weight", f"{left}.bias"]
+    misspelt = replace(arm, frozen=("conv1", "conv9"))
+    with pytest.raises(ValueError, match=r"^conv9 can't be frozen; .* has weights in conv1, fc2$"):
+        recording.first_network(misspelt, 0, torch.device("cpu"), "float32")
+
+
 def test_arms_differ_in_what_their_names_say():
     arms = EXPERIMENTS["own-pictures"].arms
     for task in ("faces", "digits"):
