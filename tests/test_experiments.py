@@ -4,6 +4,8 @@ from dataclasses import replace
 from itertools import chain, pairwise
 
 import pytest
+import torch
+import torch.nn.functional as F
 
 from alexnet_course.architectures import TOWARDS_TODAY
 from alexnet_course.arithmetic import layer_table
@@ -114,6 +116,29 @@ def test_the_starts_of_figure_1_change_first_weights_inputs_or_both(activation):
         for name, values in named:  # the released code's layers-18pct.cfg
             std = 0 if name.endswith("bias") else 0.0001 if name == "conv1.weight" else 0.01
             assert values.std().item() == pytest.approx(std, rel=0.05), name
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_larger_inputs_are_larger_first_weights_and_a_longer_step(activation):
+    """Chapter 5: inputs c times as large do what c times the weights and c² times the rate do."""
+    arm = EXPERIMENTS["figure-1"].arms[f"{activation}-0.03"]
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(4, 3, 32, 32, generator=generator, dtype=torch.float64)
+    labels, c = torch.tensor([0, 3, 3, 9]), 8
+    logits = []
+    for inputs, weights, rate in ((c * x, 1, 0.001), (x, c, 0.001 * c**2)):
+        network = build(arm.architecture, 0).double()
+        with torch.no_grad():
+            network.conv1.weight *= weights
+        rest = [p for p in network.parameters() if p is not network.conv1.weight]
+        groups = [{"params": [network.conv1.weight], "lr": rate}, {"params": rest}]
+        optimiser = torch.optim.SGD(groups, 0.001, momentum=0.9)
+        for _ in range(5):
+            optimiser.zero_grad()
+            F.cross_entropy(network(inputs), labels).backward()
+            optimiser.step()
+        logits.append(network(inputs).detach())
+    torch.testing.assert_close(*logits)
 
 
 def test_with_conv1_frozen_nothing_else_is_changed():
