@@ -641,7 +641,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         ),
         Experiment(
             "activation-rate",
-            "Which learning rate makes four layers with each activation learn fastest?",
+            "Which learning rate makes four layers with each activation learn fastest: on scaled"
+            " inputs or raw pixels, from PyTorch's first weights or small ones, with conv1 frozen?",
             {
                 f"{start}{activation}-{rate:g}": replace(
                     _four_layers(activation, rate, 2, **given), measured_on="validation"
@@ -664,7 +665,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment(
             "figure-1",
             "How much sooner do four layers reach a training error of 25 % with ReLU than with"
-            " tanh, each at the rate that suits it?",
+            " tanh, each at the rate that suits it, on scaled inputs and on raw pixels?",
             {
                 f"{activation}-{rate:g}": _four_layers(activation, rate, epochs=12)
                 for activation, rate in (
