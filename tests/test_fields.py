@@ -99,6 +99,7 @@ ALSO = {  # what a field may hold besides the type of its example
     "first_weights": (type(None),),
     "averaging": (Lookahead, type(None)),
     "weight_decays": (type(None), dict),
+    "frozen": (tuple,),  # of names
 }
 NUMBERS = {"mean": -math.inf, "divisor": 0}  # in tuples, with what they must be above
 SIGNED = {"bias", "biases"}  # all other numbers are at least 0
@@ -140,6 +141,8 @@ def may_hold(example, name, value):
         return all(type(x) in (int, float) and x > NUMBERS[name] for x in value)
     if isinstance(was, tuple) and isinstance(value, tuple):
         return all(isinstance(item, type(was[0]).__mro__[-2]) for item in value)
+    if tuple in allowed and isinstance(value, tuple):
+        return all(isinstance(item, str) for item in value)
     return type(value) in allowed
 
 
