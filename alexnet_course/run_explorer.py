@@ -210,7 +210,7 @@ def _of_images(arm: "Arm", first: "Arm") -> list[str]:
 
 
 def _learning(frozen: bool | tuple[str, ...]) -> str:
-    if isinstance(frozen, tuple):
+    if isinstance(frozen, tuple) and frozen:
         return f"all but {', '.join(frozen)} learn"
     return "only the last layer learns" if frozen else "all layers learn"
 

@@ -40,7 +40,8 @@ def take_over(network: nn.Module, weights: Mapping[str, Tensor], whose: str) -> 
 def freeze(network: nn.Module, layers: Iterable[str] | None = None) -> None:
     """Let all but ``layers`` learn; without names, the last layer alone.
 
-    Dropout and batch norm go on as in any training.
+    Dropout and batch norm go on as in any training. Raises :class:`ValueError` for a name in
+    ``layers`` that no layer with weights has.
     """
     named = [*network.named_parameters()]
     every = dict.fromkeys(name.rpartition(".")[0] for name, _ in named)
