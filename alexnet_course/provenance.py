@@ -47,7 +47,12 @@ def making(manifest: Mapping[str, Any]) -> str:
     """
     torch, code = manifest.get("versions", {}).get("torch"), manifest.get("commit", "")
     text = f"{manifest.get('precision')} on {manifest.get('device')} by PyTorch {torch}"
-    return text if re.fullmatch("[0-9a-f]{40}", code) else f"{text}, code {code}"
+    return text if is_commit(code) else f"{text}, code {code}"
+
+
+def is_commit(code: str) -> bool:
+    """Whether what a manifest calls its ``commit`` is one, without changes."""
+    return re.fullmatch("[0-9a-f]{40}", code) is not None
 
 
 def hardware(device: str) -> str:

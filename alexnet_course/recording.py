@@ -33,7 +33,7 @@ from alexnet_course.experiments import Arm, Experiment, Start, experiment
 from alexnet_course.fields import Count, Seed, fitting
 from alexnet_course.measures import measure_all
 from alexnet_course.network import Network, build
-from alexnet_course.provenance import RECORDED, environment, sealed
+from alexnet_course.provenance import RECORDED, environment, is_commit, sealed
 from alexnet_course.results import WEIGHTS, manifests, record_path, recorded_epochs
 from alexnet_course.scale import chosen_scale
 from alexnet_course.training import TrainingDiverged, device_and_precision, fit
@@ -88,6 +88,11 @@ def run(
     device, precision = as_recorded(chosen.name, folder, precision)
     _try_measures(chosen, {name: held_by_arm[name] for _, name, *_ in waiting}, device)
     about = environment(device.type, precision)
+    if not is_commit(about["commit"]):
+        print(
+            f"note: these runs' code is {about['commit']}; whatever compares them with a commit's "
+            "runs will warn of that. Stop now (^C) and commit first, if they are to be kept."
+        )
     work_done = seconds_done = 0.0
     for position, (label, name, seed, wanted, work) in enumerate(waiting):
         print(f"{label}: {wanted} epochs on {device}, {precision}", flush=True)

@@ -4,7 +4,6 @@ An entry is the folder that ``python -m alexnet_course race TUTORIAL --out FOLDE
 """
 
 import math
-import re
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +13,7 @@ import pandas as pd
 
 from alexnet_course.config import digest
 from alexnet_course.data.cifar10 import DIGEST
-from alexnet_course.provenance import RECORDED, is_sealed
+from alexnet_course.provenance import RECORDED, is_commit, is_sealed
 from alexnet_course.race import races, recorded_race
 from alexnet_course.results import Interval, manifests, mean_interval, recorded
 from alexnet_course.tutorials import Tutorial, tutorial
@@ -78,7 +77,7 @@ def _one_machine(entry: _Entry) -> Iterator[str]:
     if len(made) > 1:
         yield f"it was made on several machines, or in several precisions: {'; '.join(made)}"
     for run in entry.runs:
-        if not re.fullmatch("[0-9a-f]{40}", run["commit"]):
+        if not is_commit(run["commit"]):
             yield f"{_called(run)} was made by code that no commit holds: {run['commit']!r}"
 
 

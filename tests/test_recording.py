@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import alexnet_course.data
-from alexnet_course import recording, training
+from alexnet_course import provenance, recording, training
 from alexnet_course.__main__ import main
 from alexnet_course.benchmark import run_benchmark
 from alexnet_course.config import digest
@@ -634,6 +634,25 @@ def test_comparing_runs_that_were_not_made_alike_is_warned_of(mixed, changes, ma
         two_way(recorded("small", folder), "test_loss")
     with pytest.warns(UserWarning, match=f"mean of small, high compares .* high, seed 1: .*{made}"):
         recorded_table(["small"], folder)
+
+
+def test_the_command_recorded_warns_of_runs_that_were_not_made_alike(mixed, capsys):
+    folder = mixed("low", 0, commit="a" * 40 + ", with changes")
+    assert main(["recorded", "small", "--records", str(folder)]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: the mean of small, low compares runs that were not made alike")
+
+
+@pytest.mark.parametrize(
+    ("commit", "said"), [("a" * 40, False), ("a" * 40 + ", with changes", True), ("unknown", True)]
+)
+def test_a_run_of_uncommitted_code_says_so_before_it_begins(
+    data, record, monkeypatch, capsys, commit, said
+):
+    monkeypatch.setattr(provenance, "_commit", lambda: commit)
+    record()
+    before, *_ = capsys.readouterr().out.partition("[1/")
+    assert (f"note: these runs' code is {commit}; " in before) == said
 
 
 def test_nothing_is_said_where_runs_were_made_alike_or_are_not_compared(mixed):
