@@ -237,6 +237,25 @@ def _in_one_epoch() -> dict[str, Arm]:
     return {name: replace(arm, measures=("mirrored",)) for name, arm in arms.items()}
 
 
+def _in_many_epochs() -> dict[str, Arm]:
+    """What takes two-conv furthest in a run long enough for shifts: trained-well, the shortest
+    recipe with shifts of two sizes, and that with one thing changed at a time.
+    """
+    before = replace(TRAINED_WELL["two-conv"], epochs=8)
+    shifts = {pixels: (Flip(), Shift(pixels)) for pixels in (2, 4)}
+    muon = replace(SHORTEST["two-conv"], epochs=8, augmentation=shifts[4], mirrored=False)
+    recipes = {
+        "trained-well": before,
+        "muon-whitening": muon,
+        "shift-2": replace(muon, augmentation=shifts[2]),
+        "label-smoothing": replace(muon, label_smoothing=0.1),
+        "kernel-decay": muon.with_optimiser(weight_decay=0.05),
+        "batch-128": replace(muon, batch_size=128),
+    }
+    arms = _choices("two-conv", recipes)
+    return {name: replace(arm, measures=("mirrored",)) for name, arm in arms.items()}
+
+
 def _four_layers(
     activation: str,
     rate: float,
@@ -601,6 +620,12 @@ EXPERIMENTS: dict[str, Experiment] = {
             "What suits a run of a single epoch?",
             _in_one_epoch(),
             source="Jordan 2024, where not in two-conv-short",
+        ),
+        Experiment(
+            "two-conv-long",
+            "What suits a run of many epochs?",
+            _in_many_epochs(),
+            seeds=(0,),
         ),
         _race("two-conv", seeds=(0, 1, 2, 3, 4)),
         Experiment(
