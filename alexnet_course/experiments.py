@@ -263,19 +263,21 @@ def _four_layers(
     raw: bool = False,
     small: bool = False,
     frozen: bool = False,
+    slow: bool = False,
 ) -> Arm:
     """The paper's Figure 1: four layers, nothing against overfitting, each with its own rate.
 
     On pixels of deviation 1 from PyTorch's own first weights; with ``raw``, on pixels from 0 to 255
     less their mean, and with ``small``, from the first weights of the released net, which has both.
-    If ``frozen``, conv1 keeps its first weights.
+    If ``frozen``, conv1 keeps its first weights; if ``slow``, its rate makes up for raw pixels,
+    which are 64 times as large, and so are its gradients and what its steps change.
     """
     network = ARCHITECTURES["three-conv"].without("lrn")
     recipe = Recipe(
         "figure 1",
         epochs=epochs,
         batch_size=128,
-        optimiser=SGD(rate, momentum=0.9),
+        optimiser=SGD(rate, momentum=0.9, learning_rates={"conv1": rate / 64**2} if slow else None),
         preparation=(Centred(),) if raw else (PerChannel(),),
         first_weights=FirstWeights(0.01, stds={"conv1": 0.0001}) if small else None,
         source="paper §3.1, Figure 1; batch and momentum from §5",
@@ -288,6 +290,7 @@ def _four_layers(
 
 _RELEASED = {"raw": True, "small": True}
 _RAW_FROZEN = {"raw": True, "frozen": True}
+_RAW_SLOW = {"raw": True, "slow": True}
 _SCALED_RATES = (0.003, 0.01, 0.03, 0.1)
 _RAW_RATES = (0.0003, 0.001, *_SCALED_RATES)  # steps of conv1 grow with its inputs
 _EVERYTHING = Arm(ARCHITECTURES["four-conv"], EVERYTHING, measures=("training-images",))
@@ -667,7 +670,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment(
             "activation-rate",
             "Which learning rate makes four layers with each activation learn fastest: on scaled"
-            " inputs or raw pixels, from PyTorch's first weights or small ones, with conv1 frozen?",
+            " inputs or raw pixels, from PyTorch's first weights or small ones, with conv1 frozen"
+            " or slow?",
             {
                 f"{start}{activation}-{rate:g}": replace(
                     _four_layers(activation, rate, 2, **given), measured_on="validation"
@@ -680,6 +684,8 @@ EXPERIMENTS: dict[str, Experiment] = {
                     ("frozen-", {"frozen": True}, ("relu", "tanh"), _SCALED_RATES[1:]),
                     ("raw-frozen-", _RAW_FROZEN, ("relu",), _RAW_RATES[:3]),
                     ("raw-frozen-", _RAW_FROZEN, ("tanh",), _RAW_RATES[3:]),
+                    ("raw-slow-", _RAW_SLOW, ("tanh",), _RAW_RATES[3:]),
+                    ("released-slow-", _RAW_SLOW | _RELEASED, ("relu", "tanh"), _RAW_RATES[3:]),
                 )
                 for activation in activations
                 for rate in rates

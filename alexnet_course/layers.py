@@ -23,6 +23,25 @@ from alexnet_course.fields import Count, CountOrZero, NotNegative, Positive, Sha
 Shape = tuple[int, ...]
 Rounding = Literal["floor", "ceil"]
 LEARNED = ("conv", "local", "linear")  # kinds of layers with neurons, as the paper counts them
+
+
+def layer_of(parameter: str) -> str:
+    """The layer of a parameter's name: ``"block1.conv1"`` of ``"block1.conv1.weight"``."""
+    return parameter.rpartition(".")[0]
+
+
+def require_layers(what: str, layers: Iterable[str], parameters: Iterable[str]) -> None:
+    """Raise :class:`ValueError`, which begins with ``what``, where one of ``layers`` has none of
+    the ``parameters``.
+    """
+    known = dict.fromkeys(map(layer_of, parameters))
+    if unknown := set(layers) - known.keys():
+        raise ValueError(
+            f"{what} {', '.join(sorted(unknown))}, but the network has weights in "
+            f"{', '.join(known)}"
+        )
+
+
 FLOAT32_BYTES = 4
 SUMS = [  # what is counted of each layer, and added up for a network
     "output_values",

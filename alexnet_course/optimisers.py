@@ -5,13 +5,14 @@ A new one is one class in here: its settings, and :meth:`Optimiser.made_for`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from alexnet_course.fields import Count, Inside, NotNegative, Positive, Share, Spec
+from alexnet_course.layers import layer_of, require_layers
 
 Named = list[tuple[str, nn.Parameter]]
 
@@ -20,15 +21,16 @@ Named = list[tuple[str, nn.Parameter]]
 class Optimiser(Spec, ABC):
     """What all have in common; ``learning_rate`` is the highest of the schedule.
 
-    ``weight_decays`` are exceptions from ``weight_decay``, keyed by layer name; a name that no
-    layer has is an error when training begins. Biases learn at ``bias_rate`` times the rate of the
-    weights, and have no weight decay where ``bias_decay`` is false (in the released 2012 code: 2,
-    and none).
+    ``learning_rates`` are exceptions from it, and ``weight_decays`` from ``weight_decay``, keyed by
+    layer name; a name that no layer has is an error when training begins. Biases learn at
+    ``bias_rate`` times the rate of their layer's weights, and have no weight decay where
+    ``bias_decay`` is false (in the released 2012 code: 2, and none).
     """
 
     learning_rate: Positive
     weight_decay: NotNegative = field(default=0.0, kw_only=True)
     weight_decays: Mapping[str, NotNegative] | None = field(default=None, kw_only=True)
+    learning_rates: Mapping[str, Positive] | None = field(default=None, kw_only=True)
     bias_rate: Positive = field(default=1.0, kw_only=True)
     bias_decay: bool = field(default=True, kw_only=True)
 
@@ -38,22 +40,25 @@ class Optimiser(Spec, ABC):
         rate that it gets. ``fused`` changes all weights in one pass, which CPUs and CUDA can.
         """
 
+    def at_times(self, factor: float) -> Self:
+        """The same, with every learning rate multiplied by ``factor``."""
+        rates = self.learning_rates and {k: factor * x for k, x in self.learning_rates.items()}
+        return replace(self, learning_rate=factor * self.learning_rate, learning_rates=rates)
+
     def groups(self, named: Named) -> list[dict[str, Any]]:
         """Parameter groups as ``torch.optim`` takes them, one for each rate and weight decay."""
-        decays = self.weight_decays or {}
-        layers = dict.fromkeys(name.rpartition(".")[0] for name, _ in named)
-        if unmatched := decays.keys() - layers.keys():
-            raise ValueError(
-                f"weight_decays are given for {', '.join(sorted(unmatched))}, but the network has "
-                f"weights in {', '.join(layers)}"
-            )
+        rates, decays = self.learning_rates or {}, self.weight_decays or {}
+        names = [name for name, _ in named]
+        require_layers("learning_rates are given for", rates, names)
+        require_layers("weight_decays are given for", decays, names)
         groups: dict[tuple[float, float], list[nn.Parameter]] = {}
         for name, parameter in named:
-            layer, _, what = name.rpartition(".")
-            times, decay = 1.0, decays.get(layer, self.weight_decay)
-            if what == "bias":
-                times, decay = self.bias_rate, decay if self.bias_decay else 0.0
-            groups.setdefault((times * self.learning_rate, decay), []).append(parameter)
+            layer = layer_of(name)
+            rate = rates.get(layer, self.learning_rate)
+            decay = decays.get(layer, self.weight_decay)
+            if name == f"{layer}.bias":
+                rate, decay = self.bias_rate * rate, decay if self.bias_decay else 0.0
+            groups.setdefault((rate, decay), []).append(parameter)
         return [
             {"params": parameters, "lr": rate, "initial_lr": rate, "weight_decay": decay}
             for (rate, decay), parameters in groups.items()
@@ -114,6 +119,9 @@ class Muon(Optimiser):
         if self.bias_rate == 1 and self.bias_decay:
             return []
         return ["it moves no biases; give bias_rate and bias_decay to its others"]
+
+    def at_times(self, factor: float) -> "Muon":
+        return replace(super().at_times(factor), others=self.others.at_times(factor))
 
     def made_for(self, named: Named, fused: bool | None = None) -> list[torch.optim.Optimizer]:
         kernels = [(name, p) for name, p in named if p.ndim == 4 and p.requires_grad]

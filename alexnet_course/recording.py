@@ -31,6 +31,7 @@ from alexnet_course.data import DataError, ImageData, image_data
 from alexnet_course.data.folders import cache_folder
 from alexnet_course.experiments import Arm, Experiment, Start, experiment
 from alexnet_course.fields import Count, Seed, fitting
+from alexnet_course.layers import layer_of
 from alexnet_course.measures import measure_all
 from alexnet_course.network import Network, build
 from alexnet_course.provenance import RECORDED, environment, is_commit, sealed
@@ -217,9 +218,9 @@ def rehearse(
             recipe, held = arm.recipe, held_by_arm[name]
             if scale == "quick":
                 batch = min(32, recipe.batch_size)
-                rate = recipe.optimiser.learning_rate * batch / recipe.batch_size
                 recipe = replace(
-                    recipe.with_optimiser(learning_rate=rate),
+                    recipe,
+                    optimiser=recipe.optimiser.at_times(batch / recipe.batch_size),
                     epochs=min(epochs, recipe.epochs),
                     batch_size=batch,
                 )
@@ -329,7 +330,7 @@ def _npz(state: Mapping[str, Tensor], layers: Iterable[str]) -> bytes:
     kept: dict[str, Any] = {
         name: tensor.detach().cpu().contiguous().numpy().astype(np.float16)
         for name, tensor in state.items()
-        if "all" in layers or name.rpartition(".")[0] in layers
+        if "all" in layers or layer_of(name) in layers
     }
     file = io.BytesIO()
     np.savez_compressed(file, **kept)

@@ -299,6 +299,8 @@ class Trainer:
 
     def _set_rates(self, step: int, accuracies: Sequence[float]) -> None:
         schedule, steps = self.recipe.schedule, self.recipe.epochs * self.steps
+        highest = self.recipe.optimiser.learning_rate
+        self.learning_rate = schedule.rate(highest, step, steps, accuracies)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = schedule.rate(group["initial_lr"], step, steps, accuracies)
@@ -422,7 +424,7 @@ def fit(
             history.rows.append(
                 {
                     "epoch": epoch,
-                    "learning_rate": trainer.optimisers[0].param_groups[0]["lr"],
+                    "learning_rate": trainer.learning_rate,
                     "train_loss": sum(map(operator.mul, batch_losses, sizes)) / count,
                     "train_accuracy": 100 * team.total(torch.stack(rights).sum()).item() / count,
                     f"{data.held_out_name}_loss": loss,

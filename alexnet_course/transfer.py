@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from alexnet_course.layers import LEARNED
+from alexnet_course.layers import LEARNED, layer_of, require_layers
 
 
 def last_layer(network: Any) -> str:
@@ -43,13 +43,11 @@ def freeze(network: nn.Module, layers: Iterable[str] | None = None) -> None:
     Dropout and batch norm go on as in any training. Raises :class:`ValueError` for a name in
     ``layers`` that no layer with weights has.
     """
-    named = [*network.named_parameters()]
-    every = dict.fromkeys(name.rpartition(".")[0] for name, _ in named)
-    frozen = every.keys() - {last_layer(network)} if layers is None else {*layers}
-    if unknown := frozen - every.keys():
-        raise ValueError(
-            f"{', '.join(sorted(unknown))} can't be frozen; the network has weights in "
-            f"{', '.join(every)}"
-        )
-    for name, weight in named:
-        weight.requires_grad_(name.rpartition(".")[0] not in frozen)
+    named = dict(network.named_parameters())
+    if layers is None:
+        frozen = {layer_of(name) for name in named} - {last_layer(network)}
+    else:
+        frozen = {*layers}
+        require_layers("to be frozen are", frozen, named)
+    for name, weight in named.items():
+        weight.requires_grad_(layer_of(name) not in frozen)

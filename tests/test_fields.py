@@ -82,7 +82,12 @@ EXAMPLES = [
     Linear("x", 5),
     ARCHITECTURES["two-conv"],
     WEIGHTS,
-    *(SGD(0.1, weight_decays={"conv1": 0.1}), Adam(0.1), AdamW(0.1), Muon(0.1, SGD(0.1))),
+    *(
+        SGD(0.1, weight_decays={"conv1": 0.1}),
+        Adam(0.1, learning_rates={"conv1": 0.1}),
+        AdamW(0.1),
+        Muon(0.1, SGD(0.1)),
+    ),
     Lookahead(),
     *(Constant(), OneCycle(), Cosine(), Steps((0.5,)), Plateau()),
     *(CentreCrop(9), Resize(9), MinusOneToOne(), PerChannel(), Centred()),
@@ -98,6 +103,7 @@ ALSO = {  # what a field may hold besides the type of its example
     "start": (type(None),),
     "first_weights": (type(None),),
     "averaging": (Lookahead, type(None)),
+    "learning_rates": (type(None), dict),
     "weight_decays": (type(None), dict),
     "frozen": (tuple,),  # of names
 }

@@ -20,7 +20,7 @@ from alexnet_course.data import DataError
 from alexnet_course.data.folders import cache_folder
 from alexnet_course.experiments import EXPERIMENTS, Arm, Experiment, experiment
 from alexnet_course.network import build
-from alexnet_course.optimisers import SGD
+from alexnet_course.optimisers import SGD, Muon
 from alexnet_course.provenance import RECORDED
 from alexnet_course.race import run_race
 from alexnet_course.recipes import Recipe
@@ -209,13 +209,21 @@ def test_a_rehearsal_lowers_the_rate_as_much_as_the_batch(data, monkeypatch, sma
         return real(network, held, recipe, **options)
 
     monkeypatch.setattr(recording, "fit", fit)
+    arm = small.arms["rate-0.05"]
     large = replace(recipe(0.4), batch_size=128)
+    two = replace(large, optimiser=Muon(0.8, SGD(0.4, learning_rates={"fc2": 0.2})))
+    two = two.with_optimiser(learning_rates={"conv1": 1.2})
     arms = {
-        "large": replace(small.arms["rate-0.05"], recipe=large),
-        "small": small.arms["rate-0.05"],
+        "large": replace(arm, recipe=large),
+        "small": arm,
+        "two": replace(arm, recipe=two),
     }
     rehearse(replace(small, arms=arms), precision="float32")
-    assert [(r.batch_size, r.optimiser.learning_rate) for r in seen] == [(32, 0.1), (8, 0.05)]
+    assert [r.batch_size for r in seen] == [32, 8, 32]
+    assert [r.optimiser.learning_rate for r in seen] == [0.1, 0.05, 0.2]
+    last = seen[-1].optimiser
+    assert last.learning_rates == pytest.approx({"conv1": 0.3})
+    assert last.others == SGD(0.1, learning_rates={"fc2": 0.05})
 
 
 def test_the_command_rehearses_at_quick_scale(data, monkeypatch, small, capsys):

@@ -317,8 +317,12 @@ def test_whitening_wants_a_convolution_over_all_channels(first):
         ),
         ({"weight_decays": {"fc2": 0.0}}, [(1, 0.1), (1, 0.1), (1, 0), (1, 0)]),
         ({"bias_rate": 0.5}, [(1, 0.1), (0.5, 0.1), (1, 0.1), (0.5, 0.1)]),
+        (
+            {"learning_rates": {"conv1": 0.005}, "bias_rate": 2.0},
+            [(0.25, 0.1), (0.5, 0.1), (1, 0.1), (2, 0.1)],
+        ),
     ],
-    ids=["as released", "by layer", "slow biases"],
+    ids=["as released", "decay by layer", "slow biases", "rate by layer"],
 )
 def test_each_parameter_has_the_rate_and_the_decay_of_its_layer_and_kind(
     train, steady, tiny_data, changes, expected
@@ -346,9 +350,10 @@ def test_each_parameter_has_the_rate_and_the_decay_of_its_layer_and_kind(
     torch.testing.assert_close(list(steady.parameters()), parameters, rtol=1e-4, atol=1e-6)
 
 
-def test_a_weight_decay_for_a_layer_that_is_not_there_is_refused(train):
-    recipe = STILL.with_optimiser(weight_decays={"fc2": 0.1, "fc9": 0.1, "relu1": 0.0})
-    with pytest.raises(ValueError, match=r"^weight_decays .* fc9, relu1, .* in conv1, fc2"):
+@pytest.mark.parametrize("field", ["weight_decays", "learning_rates"])
+def test_an_exception_for_a_layer_that_is_not_there_is_refused(train, field):
+    recipe = STILL.with_optimiser(**{field: {"fc2": 0.1, "fc9": 0.1, "relu1": 0.1}})
+    with pytest.raises(ValueError, match=rf"^{field} .* fc9, relu1, .* in conv1, fc2"):
         train(recipe)
 
 

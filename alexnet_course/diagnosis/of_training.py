@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from alexnet_course.diagnosis.program import NotSeen
 from alexnet_course.diagnosis.seen import Seen, some
+from alexnet_course.layers import layer_of
 
 # Between what sound recipes of the course show in their first steps and what is planted.
 ENOUGH, TOO_FEW = 8, "fewer than eight steps were seen"
@@ -98,8 +99,8 @@ def _trains(seen: Seen) -> bool:
 
 def _all_but_last(named: dict[str, nn.Parameter]) -> bool:
     """Whether the last layer alone learns, as when features of another task are kept."""
-    layers = list(dict.fromkeys(name.rpartition(".")[0] for name in named))
-    learning = {name.rpartition(".")[0] for name, p in named.items() if p.requires_grad}
+    layers = list(dict.fromkeys(layer_of(name) for name in named))
+    learning = {layer_of(name) for name, p in named.items() if p.requires_grad}
     return learning == {layers[-1]}
 
 
