@@ -1,9 +1,9 @@
 """How fast a network trains here: the published loop, ours and a ceiling, side by side.
 
 ``python -m alexnet_course benchmark`` takes turns: a large matrix product, the published loop, the
-course's, a few seconds each, and again. A machine that slows down for a while then slows all
-three, and the ratios stand. The published loop runs in a process of its own, as its reader would
-run it.
+course's, and on a CPU the course's without :func:`~alexnet_course.memory.keep_freed_memory`, a few
+seconds each, and again. A machine that slows down for a while then slows all of them, and the
+ratios stand. Each loop runs in a process of its own, the published one as its reader would run it.
 """
 
 import json
@@ -11,7 +11,7 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
@@ -38,7 +38,7 @@ from alexnet_course.training import Trainer, device_and_precision
 from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
 
 WARM_UP_STEPS = 3
-LOOPS = ("published", "ours")
+LOOPS = ("published", "ours", "freeing")  # the last: ours, but what it frees goes to the system
 SIDES = {"cpu": 2048, "cuda": 8192, "mps": 4096}  # of the matrices of the ceiling
 
 
@@ -144,28 +144,32 @@ def benchmark(
 ) -> dict[str, Any]:
     """Measure one tutorial's network; gives a record of plain data.
 
-    ``published`` and ``ours`` are images a second, ``ceiling`` GFLOP/s, one number a round;
-    ``memory`` is in bytes (:func:`peak_memory`), and ``profile`` the share of the time of each
-    kind of operation in our loop.
+    ``published``, ``ours`` and on a CPU ``freeing`` (``LOOPS``) are images a second, ``ceiling``
+    GFLOP/s, one number a round; ``memory`` is in bytes (:func:`peak_memory`), and ``profile`` the
+    share of the time of each kind of operation in our loop.
     """
-    chosen = tutorial(name)
+    loops = LOOPS if device.type == "cpu" else LOOPS[:2]
+    measured: dict[str, list[float]] = {key: [] for key in ("ceiling", *loops)}
+    ceiling = matrix_product(device, precision)
+    with ExitStack() as beside:
+        speeds = {
+            loop: beside.enter_context(loop_apart(loop, name, device, precision)) for loop in loops
+        }
+        for _ in range(rounds):
+            measured["ceiling"].append(round(ceiling(seconds / 2), 2))
+            for loop, speed in speeds.items():
+                measured[loop].append(round(speed(seconds), 2))
     trainer = our_trainer(name, data, device, precision)
     steps = our_steps(trainer)
     warm_up(steps)
-    ceiling = matrix_product(device, precision)
-    measured: dict[str, list[float]] = {"ceiling": [], "published": [], "ours": []}
-    with published_loop(name, device) as published:
-        for _ in range(rounds):
-            measured["ceiling"].append(round(ceiling(seconds / 2), 2))
-            measured["published"].append(round(published(seconds), 2))
-            measured["ours"].append(round(images_per_second(steps, seconds, device), 2))
+    chosen = tutorial(name)
     return {
         "tutorial": name,
         "images": data.name,
         "operations_per_image": training_operations(chosen.architecture),
         **measured,
         "batch_sizes": {"published": chosen.recipe.batch_size, "ours": trainer.recipe.batch_size},
-        "memory": {loop: peak_memory(loop, name, device, precision) for loop in LOOPS},
+        "memory": {loop: peak_memory(loop, name, device, precision) for loop in loops},
         "profile": profile(steps, device),
     }
 
@@ -173,21 +177,18 @@ def benchmark(
 def summary(record: dict[str, Any]) -> dict[str, float]:
     """Mean and half-width of the 95 % interval over the rounds, of speeds and ratios.
 
-    ``ratio`` is ours over the published loop, round by round; ``share`` the per cent of the
-    ceiling's operations that our loop does.
+    ``ratio`` is ours over the published loop, round by round, and ``kept`` ours over the one that
+    gives back what it frees, where that was timed; ``share`` the per cent of the ceiling's
+    operations that our loop does.
     """
-    operations = record["operations_per_image"]
-    pairs = zip(record["ours"], record["published"], record["ceiling"], strict=True)
-    ratios, shares = zip(
-        *((o / p, 100 * o * operations / (c * 1e9)) for o, p, c in pairs), strict=True
-    )
-    values = {
-        "published": record["published"],
-        "ours": record["ours"],
-        "ceiling": record["ceiling"],
-        "ratio": ratios,
-        "share": shares,
-    }
+    timed = [key for key in ("ceiling", *LOOPS) if key in record]
+    values = {key: record[key] for key in timed}
+    for key, loop in {"ratio": "published", "kept": "freeing"}.items():
+        if loop in timed:
+            values[key] = [o / x for o, x in zip(record["ours"], record[loop], strict=True)]
+    work = record["operations_per_image"] / 1e9  # operations are given for an image, not GFLOP
+    pairs = zip(record["ours"], record["ceiling"], strict=True)
+    values["share"] = [100 * ours * work / ceiling for ours, ceiling in pairs]
     result = {}
     for key, numbers in values.items():
         result[key], result[f"{key}_half_width"] = mean_interval(numbers)
@@ -233,15 +234,15 @@ def peak_memory(loop: str, name: str, device: torch.device, precision: str) -> i
 
 
 @contextmanager
-def published_loop(name: str, device: torch.device) -> Iterator[Callable[[float], float]]:
-    """The tutorial's own loop, warm, in a process of its own, as its reader would run it: a
-    function that lets it take steps for some seconds, and gives images a second.
-
-    Between two calls it does nothing. What this process does about its own memory
-    (:func:`~alexnet_course.memory.keep_freed_memory`) is not done there.
+def loop_apart(
+    loop: str, name: str, device: torch.device, precision: str
+) -> Iterator[Callable[[float], float]]:
+    """One of ``LOOPS`` on a tutorial's network, warm, in a process of its own: a function that lets
+    it take steps for some seconds, and gives images a second. Between two calls it does nothing.
     """
-    what = f"runs the published loop of {name}"
-    with _beside(_time_published, what, name, device.type, torch.get_num_threads()) as process:
+    what = f"runs the {loop} loop of {name}"
+    threads = torch.get_num_threads()
+    with _beside(_time_loop, what, loop, name, device.type, precision, threads) as process:
         process.recv()  # it is warm
 
         def measure(seconds: float) -> float:
@@ -281,10 +282,21 @@ def interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _time_published(asked: Connection, name: str, kind: str, threads: int) -> None:
+def _steps(loop: str, name: str, data: ImageData, device: torch.device, precision: str):
+    """The steps of ``loop``, which has this process for itself."""
+    if loop == "published":
+        return published_steps(tutorial(name), data.train, device)
+    if loop == "ours":
+        keep_freed_memory()
+    return our_steps(our_trainer(name, data, device, precision))
+
+
+def _time_loop(
+    asked: Connection, loop: str, name: str, kind: str, precision: str, threads: int
+) -> None:
     torch.set_num_threads(threads)
-    device, chosen = torch.device(kind), tutorial(name)
-    steps = published_steps(chosen, image_data(chosen.data, quiet=True).train, device)
+    device, data = torch.device(kind), image_data(tutorial(name).data, quiet=True)
+    steps = _steps(loop, name, data, device, precision)
     warm_up(steps)
     asked.send(None)
     while True:
@@ -295,16 +307,11 @@ def _measure_memory(
     sender: Connection, loop: str, name: str, kind: str, precision: str, threads: int
 ) -> None:
     torch.set_num_threads(threads)
-    device = torch.device(kind)
-    data = image_data(tutorial(name).data, quiet=True)
+    device, data = torch.device(kind), image_data(tutorial(name).data, quiet=True)
     if kind == "cpu" and not _forget_peak():
         sender.send(None)
         return
-    if loop == "published":
-        steps = published_steps(tutorial(name), data.train, device)
-    else:
-        keep_freed_memory()
-        steps = our_steps(our_trainer(name, data, device, precision))
+    steps = _steps(loop, name, data, device, precision)
     warm_up(steps)
     sender.send(torch.cuda.max_memory_allocated() if kind == "cuda" else _peak_of_process())
 
@@ -335,11 +342,15 @@ def text(record: dict[str, Any]) -> str:
         loop: "unknown" if size is None else f"{size / 2**20:,.0f} MiB"
         for loop, size in record["memory"].items()
     }
+    kept = ""
+    if "freeing" in record:
+        kept = f"  ours / the same giving back freed memory  {pm('kept', 2)}, {memory['freeing']}\n"
     return (
         f"{record['tutorial']} on {record['hardware']}, {record['precision']}\n"
         f"  published loop  {pm('published', 0)} images/s, {memory['published']}\n"
         f"  ours            {pm('ours', 0)} images/s, {memory['ours']}\n"
         f"  ours / published  {pm('ratio', 2)}\n"
+        f"{kept}"
         f"  matrix product  {pm('ceiling', 0)} GFLOP/s; ours does {pm('share', 0)} % of it\n"
         "  where our time goes: "
         + ", ".join(f"{key} {share:.0f} %" for key, share in record["profile"].items())

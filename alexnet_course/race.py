@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from alexnet_course.benchmark import published_loop, recorded_benchmarks, store
+from alexnet_course.benchmark import loop_apart, recorded_benchmarks, store
 from alexnet_course.checkpoints import require_writable
 from alexnet_course.config import look_up
 from alexnet_course.data import image_data
@@ -58,7 +58,7 @@ def run_race(
     place = _runs_folder(trial, folder, hardware(device.type), precision)
     train = image_data(chosen.data, quiet=True).train
     speeds = []
-    with published_loop(name, device) as published:
+    with loop_apart("published", name, device, precision) as published:
         for seed in trial.seeds:  # in turns, so that a machine that slows down slows both
             run(trial, seeds=[seed], folder=place, precision=precision)
             speeds.append(published(seconds))

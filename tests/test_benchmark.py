@@ -100,6 +100,7 @@ def test_summary_by_hand():
     assert (s["published"], s["ours"], s["ceiling"]) == (15, 35, 100)
     assert s["ratio"] == 2.5 and s["share"] == pytest.approx(35)
     assert s["ratio_half_width"] == pytest.approx(12.706 * 0.5, rel=1e-4)  # t with one degree
+    assert "kept" not in s and summary(record | {"freeing": [25, 32]})["kept"] == 1.225
 
 
 def test_profile_shares_add_up_and_name_the_work():
@@ -149,12 +150,15 @@ def small(tiny, tiny_data, monkeypatch):
     monkeypatch.setattr(module, "peak_memory", lambda *arguments: 2**20)
 
     @contextmanager
-    def in_this_process(name, device):
-        steps = published_steps(small, data.train, device)
+    def in_this_process(loop, name, device, precision):
+        if loop == "published":
+            steps = published_steps(small, data.train, device)
+        else:
+            steps = module.our_steps(module.our_trainer(name, data, device, precision))
         yield lambda seconds: images_per_second(steps, seconds, device)
 
     for where in (module, race_module):
-        monkeypatch.setattr(where, "published_loop", in_this_process)
+        monkeypatch.setattr(where, "loop_apart", in_this_process)
     return small
 
 
@@ -163,11 +167,12 @@ def test_benchmark_stores_and_prints_a_record(small, tmp_path, capsys):
     assert main(["benchmark", "small", *options]) == 0
     record = json.loads((tmp_path / "benchmark" / "small-cpu.json").read_text())
     assert record["tutorial"] == "small" and record["images"] == "CIFAR-10"
-    assert all(len(record[key]) == 2 for key in ("ceiling", "published", "ours"))
-    assert all(number > 0 for key in ("ceiling", "published", "ours") for number in record[key])
+    timed = ("ceiling", "published", "ours", "freeing")
+    assert all(len(record[key]) == 2 and min(record[key]) > 0 for key in timed)
+    assert record["memory"].keys() == {"published", "ours", "freeing"}
     assert {"command", "commit", "hardware", "precision", "versions", "finished"} <= record.keys()
     out = capsys.readouterr().out
-    assert text(record) in out and "1 MiB" in out
+    assert text(record) in out and "1 MiB" in out and "giving back freed memory" in out
 
 
 def test_memory_is_measured_in_a_process_of_its_own(monkeypatch):
@@ -178,20 +183,30 @@ def test_memory_is_measured_in_a_process_of_its_own(monkeypatch):
     del held
 
 
-def test_the_published_loop_runs_in_a_process_of_its_own(monkeypatch):
+@pytest.mark.parametrize("loop", module.LOOPS)
+def test_each_loop_runs_in_a_process_of_its_own(monkeypatch, loop):
     """It takes steps when it is asked to, and none of them in this process."""
     monkeypatch.setenv("ALEXNET_COURSE_CIFAR10", "stand-in")
-    monkeypatch.setattr(module, "published_steps", None)
-    with module.published_loop("two-conv", CPU) as measure:
+    monkeypatch.setattr(module, "_steps", None)
+    with module.loop_apart(loop, "two-conv", CPU, "float32") as measure:
         (process,) = multiprocessing.active_children()
         assert all(0 < measure(0.01) < 1e6 for _ in range(2))
     assert not process.is_alive() and process not in multiprocessing.active_children()
 
 
-def test_a_published_loop_that_ends_too_soon_is_an_error(monkeypatch):
-    monkeypatch.setattr(module, "_time_published", print)
+def test_only_our_loop_keeps_what_it_frees(small, tiny_data, monkeypatch):
+    kept = []
+    monkeypatch.setattr(module, "keep_freed_memory", lambda: kept.append(loop))
+    for loop in module.LOOPS:
+        assert next(module._steps(loop, "small", tiny_data, CPU, "float32")) == 8
+    assert kept == ["ours"]
+
+
+def test_a_loop_that_ends_too_soon_is_an_error(monkeypatch):
+    monkeypatch.setattr(module, "_time_loop", print)
     words = "that runs the published loop of two-conv ended before it was done"
-    with pytest.raises(RuntimeError, match=words), module.published_loop("two-conv", CPU):
+    alone = module.loop_apart("published", "two-conv", CPU, "float32")
+    with pytest.raises(RuntimeError, match=words), alone:
         pass
 
 
