@@ -11,7 +11,7 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
@@ -38,6 +38,7 @@ from alexnet_course.training import Trainer, device_and_precision
 from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
 
 WARM_UP_STEPS = 3
+PATIENCE = 5  # seconds that a process beside this one gets to end by itself
 LOOPS = ("published", "ours", "freeing")  # the last: ours, but what it frees goes to the system
 SIDES = {"cpu": 2048, "cuda": 8192, "mps": 4096}  # of the matrices of the ceiling
 
@@ -268,7 +269,9 @@ def _beside(work: Callable[..., None], what: str, *arguments: Any) -> Iterator[C
             f"the process that {what} ended before it was done; it may have run out of memory"
         ) from error
     finally:
-        process.terminate()  # it has told all that it knows, or nobody waits for it any more
+        ours.close()  # it ends when it next listens, and what it began with it
+        process.join(PATIENCE)
+        process.terminate()
         process.join()
 
 
@@ -299,8 +302,9 @@ def _time_loop(
     steps = _steps(loop, name, data, device, precision)
     warm_up(steps)
     asked.send(None)
-    while True:
-        asked.send(images_per_second(steps, asked.recv(), device))
+    with suppress(EOFError):  # nobody asks any more
+        while True:
+            asked.send(images_per_second(steps, asked.recv(), device))
 
 
 def _measure_memory(
