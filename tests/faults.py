@@ -11,7 +11,7 @@ import random
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -777,13 +777,20 @@ def all_of(name: str) -> ImageData:
 
 
 def made(
-    path: Path, plans: Iterable[tuple[Any, ...]], make: Callable[..., dict[str, Any]]
+    path: Path,
+    plans: Iterable[tuple[Any, ...]],
+    make: Callable[..., dict[str, Any]],
+    held: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """A row for each plan, kept as they are made, and stored when all are."""
+    """A row for each plan, kept as they are made, and stored when all are.
+
+    The rows of a record that is ``held`` already stay; the new one says whose they are.
+    """
     unfinished = path.with_name(f"unfinished-{path.stem}.jsonl")
     unfinished.parent.mkdir(parents=True, exist_ok=True)
     lines = unfinished.read_text().splitlines() if unfinished.exists() else []
-    done = {repr(plan): row for plan, row in map(json.loads, lines)}
+    stay = {repr((row["experiment"], row["arm"])): row for row in held["rows"]} if held else {}
+    done = stay | dict(map(json.loads, lines))
     rows = []
     for plan in plans:
         key = repr(plan)
@@ -796,6 +803,10 @@ def made(
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     command = shlex.join(["python", "tests/faults.py", *sys.argv[1:]])
     about = environment("cpu", "float32") | {"command": command, "finished": finished}
+    if held:
+        count = sum(row in held["rows"] for row in rows)
+        whose = {key: held[key] for key in ("commit", "finished", "kept") if key in held}
+        about["kept"] = whose | {"rows": count}
     store(path, about | {"rows": rows})
     unfinished.unlink()
     return rows
@@ -806,14 +817,18 @@ def main() -> None:
     options.add_argument("--seeds", type=int, default=3, help="(3)")
     options.add_argument("--pairs", type=int, default=2, help="of each kind with others (2)")
     options.add_argument("--only", choices=("planted", "arms"), help="one of the two records")
+    options.add_argument(
+        "--more", action="store_true", help="look at the arms alone that the record lacks"
+    )
     options.add_argument("--out", type=Path, default=RECORDED)
     chosen = options.parse_args()
+    held = json.loads(arms_path().read_text()) if chosen.more else None
     torch.set_num_threads(1)
     if chosen.only != "arms":
         faults = plans(range(chosen.seeds), chosen.pairs)
         print(summary(made(table_path(chosen.out), faults, row)))
     if chosen.only != "planted":
-        print(arms_summary(made(arms_path(chosen.out), arms(), arm_row)))
+        print(arms_summary(made(arms_path(chosen.out), arms(), arm_row, held)))
 
 
 if __name__ == "__main__":

@@ -673,6 +673,29 @@ def test_hardly_an_arm_of_the_experiments_is_blamed_for_what_it_has_not():
     assert KNOWN.keys() <= looked_at
 
 
+def test_looking_at_arms_goes_on_where_it_stopped_and_may_keep_what_is_held(tmp_path):
+    plans = [("a", "one"), ("a", "two"), ("a", "three")]
+    seen = []
+
+    def look(experiment, arm):
+        seen.append(arm)
+        if arm == "two" and seen.count("two") == 1:
+            raise KeyboardInterrupt
+        return {"experiment": experiment, "arm": arm, "found": []}
+
+    path = tmp_path / "arms.json"
+    with pytest.raises(KeyboardInterrupt):
+        faults.made(path, plans[:2], look)
+    faults.made(path, plans[:2], look)
+    held = json.loads(path.read_text())
+    faults.made(path, plans, look, held)
+    assert seen == ["one", "two", "two", "three"]
+    record = json.loads(path.read_text())
+    assert [row["arm"] for row in record["rows"]] == ["one", "two", "three"]
+    assert record["kept"] == {key: held[key] for key in ("commit", "finished")} | {"rows": 2}
+    assert is_sealed(record) and "kept" not in held
+
+
 def test_an_arm_whose_record_does_not_learn_is_no_false_alarm():
     rows = [
         {"experiment": "a", "arm": "learns", "reached": 50.0, "chance": 10.0, "found": []},
