@@ -11,8 +11,8 @@ def keep_freed_memory() -> bool:
     """Let this process keep what it frees, for its next tensors; gives whether that was possible.
 
     Else the C library asks the system for every large tensor, and gives it back, at every step, and
-    the system clears each page anew. Where tensors are large (those of ``five-conv-32``), training
-    on a CPU is about a tenth faster without that; where they are small, nothing changes. The
+    the system clears each page anew. Without that, training on a CPU is up to a third faster,
+    depending on network, batch and processor (``benchmark`` measures it; appendix "How fast?"). The
     process takes somewhat more memory, since what lies free between tensors stays. Call it before
     the first of them; it takes some steps until all that is needed is there.
 
