@@ -480,6 +480,14 @@ def test_every_shipped_history_has_a_manifest():
     assert histories == {path.name[:-5] for path in SHIPPED}
 
 
+def test_the_shipped_runs_of_an_arm_were_made_alike():
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        recorded_table()
+    mixed = {str(one.message).partition(" compares")[0] for one in caught}
+    arms = EXPERIMENTS["two-conv-schedule"].arms  # two of its seeds ran uncommitted code
+    assert mixed == {f"the mean of two-conv-schedule, {arm}" for arm in arms}
+
+
 @pytest.mark.parametrize("path", SPEEDS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_shipped_speed_belongs_to_the_code(path):
     record = json.loads(path.read_text())
