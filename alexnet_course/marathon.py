@@ -82,7 +82,7 @@ PLAN = (
 )
 
 BENCHMARK_OPTIONS: dict[str, Any] = {"rounds": 3, "seconds": 1.0}
-BENCHMARK_SECONDS = 45  # with them, and the processes that measure memory: a guess
+BENCHMARK_SECONDS = 60  # with them, and the processes that measure memory: a guess
 PROBE_SECONDS = 2
 START_SECONDS = 10  # until a run's first step: a guess
 MARGIN = 1.2  # by which a run may take longer than its probe says
