@@ -285,7 +285,9 @@ def interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _steps(loop: str, name: str, data: ImageData, device: torch.device, precision: str):
+def _steps(
+    loop: str, name: str, data: ImageData, device: torch.device, precision: str
+) -> Iterator[int]:
     """The steps of ``loop``, which has this process for itself."""
     if loop == "published":
         return published_steps(tutorial(name), data.train, device)

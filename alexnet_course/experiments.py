@@ -151,10 +151,12 @@ def _trained_well(name: str, recipe: Recipe | None = None) -> Arm:
     return Arm(chosen.architecture, recipe or TRAINED_WELL[name], data=chosen.data)
 
 
-def _choices(name: str, recipes: Mapping[str, Recipe]) -> dict[str, Arm]:
-    """A tutorial's network by each of ``recipes``, measured on validation images."""
+def _choices(name: str, recipes: Mapping[str, Recipe], **changes: Any) -> dict[str, Arm]:
+    """A tutorial's network by each of ``recipes``, measured on validation images, with other
+    ``changes`` to all arms.
+    """
     return {
-        arm: replace(_trained_well(name, recipe), measured_on="validation")
+        arm: replace(_trained_well(name, recipe), measured_on="validation", **changes)
         for arm, recipe in recipes.items()
     }
 
@@ -233,8 +235,7 @@ def _in_one_epoch() -> dict[str, Arm]:
         "no-flips": both.without(Flip),
         "batch-128": replace(both, batch_size=128),
     }
-    arms = _choices("two-conv", recipes)
-    return {name: replace(arm, measures=("mirrored",)) for name, arm in arms.items()}
+    return _choices("two-conv", recipes, measures=("mirrored",))
 
 
 def _in_many_epochs() -> dict[str, Arm]:
@@ -252,8 +253,7 @@ def _in_many_epochs() -> dict[str, Arm]:
         "kernel-decay": muon.with_optimiser(weight_decay=0.05),
         "batch-128": replace(muon, batch_size=128),
     }
-    arms = _choices("two-conv", recipes)
-    return {name: replace(arm, measures=("mirrored",)) for name, arm in arms.items()}
+    return _choices("two-conv", recipes, measures=("mirrored",))
 
 
 def _four_layers(
@@ -639,20 +639,18 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment(
             "two-conv-schedule",
             "Does dropping the rate on a plateau, as in 2012, keep up with one cycle?",
-            {
-                name: replace(arm, per_class=1000)
-                for name, arm in _choices(
-                    "two-conv",
-                    {
-                        arm: _at(0.01, _TWO_CONV.without(Shift), batch_size=32, schedule=schedule)
-                        for arm, schedule in {
-                            "constant": Constant(),
-                            "plateau": Plateau(patience=2),
-                            "one-cycle": OneCycle(),
-                        }.items()
-                    },
-                ).items()
-            },
+            _choices(
+                "two-conv",
+                {
+                    arm: _at(0.01, _TWO_CONV.without(Shift), batch_size=32, schedule=schedule)
+                    for arm, schedule in {
+                        "constant": Constant(),
+                        "plateau": Plateau(patience=2),
+                        "one-cycle": OneCycle(),
+                    }.items()
+                },
+                per_class=1000,
+            ),
             source="paper §5",
         ),
         Experiment(
