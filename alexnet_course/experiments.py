@@ -240,13 +240,14 @@ def _in_one_epoch() -> dict[str, Arm]:
 
 def _in_many_epochs() -> dict[str, Arm]:
     """What takes two-conv furthest in a run long enough for shifts: trained-well, the shortest
-    recipe with shifts of two sizes, that with one thing changed at a time, and with those together
+    recipe with shifts of two sizes, that with one thing changed at a time, and with several together
     that gained.
     """
     before = replace(TRAINED_WELL["two-conv"], epochs=8)
     shifts = {pixels: (Flip(), Shift(pixels)) for pixels in (2, 4)}
     muon = replace(SHORTEST["two-conv"], epochs=8, augmentation=shifts[4], mirrored=False)
     decay = muon.with_optimiser(weight_decay=0.05)
+    together = replace(decay, augmentation=shifts[2], label_smoothing=0.1)
     recipes = {
         "trained-well": before,
         "muon-whitening": muon,
@@ -254,7 +255,8 @@ def _in_many_epochs() -> dict[str, Arm]:
         "label-smoothing": replace(muon, label_smoothing=0.1),
         "kernel-decay": decay,
         "batch-128": replace(muon, batch_size=128),
-        "together": replace(decay, augmentation=shifts[2], label_smoothing=0.1),
+        "together": together,
+        "together-batch-128": replace(together, batch_size=128),
     }
     return _choices("two-conv", recipes, measures=("mirrored",))
 
