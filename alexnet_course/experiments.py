@@ -240,8 +240,7 @@ def _in_one_epoch() -> dict[str, Arm]:
 
 def _in_many_epochs() -> dict[str, Arm]:
     """What takes two-conv furthest in a run long enough for shifts: trained-well, the shortest
-    recipe with shifts of two sizes, that with one thing changed at a time, and with several together
-    that gained.
+    recipe with shifts, that with one thing changed at a time, and with what gained, together.
     """
     before = replace(TRAINED_WELL["two-conv"], epochs=8)
     shifts = {pixels: (Flip(), Shift(pixels)) for pixels in (2, 4)}
