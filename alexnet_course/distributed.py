@@ -54,6 +54,7 @@ from alexnet_course.recipes import (
     CONV_LOCAL,
     EVERYTHING,
     FEW_IMAGES,
+    FURTHEST,
     PAPER,
     SHORTEST,
     TRAINED_WELL,
@@ -82,6 +83,7 @@ def named_recipes() -> dict[str, Recipe]:
         "published": {name: tutorial.recipe for name, tutorial in TUTORIALS.items()},
         "trained-well": TRAINED_WELL,
         "shortest": SHORTEST,
+        "furthest": FURTHEST,
     }
     return {
         "everything": EVERYTHING,

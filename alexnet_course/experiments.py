@@ -19,6 +19,7 @@ from alexnet_course.recipes import (
     CONV_LOCAL,
     EVERYTHING,
     FEW_IMAGES,
+    FURTHEST,
     HE,
     IN_THREE_EPOCHS,
     PAPER_WEIGHTS,
@@ -591,6 +592,9 @@ EXPERIMENTS: dict[str, Experiment] = {
                 "published": _published("two-conv"),
                 "trained-well": _trained_well("two-conv"),
                 "trained-longer": _trained_well("two-conv", replace(_TWO_CONV, epochs=40)),
+                "furthest": replace(
+                    _trained_well("two-conv", FURTHEST["two-conv"]), measures=("mirrored",)
+                ),
             },
             source="tutorial two-conv",
         ),
