@@ -21,6 +21,7 @@ from alexnet_course.recipes import (
     FEW_IMAGES,
     FURTHEST,
     HE,
+    IN_FIVE_EPOCHS,
     IN_THREE_EPOCHS,
     PAPER_WEIGHTS,
     SHORTEST,
@@ -265,14 +266,14 @@ def _in_few_epochs() -> dict[str, Arm]:
     """How soon five-conv-32 can be where its tutorial ends: trained-well without shifts in five
     epochs; in two; and in two with what lets two-conv do with one.
     """
-    before = replace(TRAINED_WELL["five-conv-32"].without(Shift), name="shortest", epochs=2)
+    before = replace(IN_FIVE_EPOCHS, epochs=2)
     muon = replace(before, optimiser=Muon(0.02, before.optimiser))
     recipes = {
         "two-epochs": before,
         "muon": muon,
         "muon-whitening": replace(muon, whitening=True),
     }
-    five = _choices("five-conv-32", {"five-epochs": replace(before, epochs=5)})
+    five = _choices("five-conv-32", {"five-epochs": IN_FIVE_EPOCHS})
     return five | _choices("five-conv-32", recipes, measures=("mirrored",))
 
 

@@ -249,12 +249,17 @@ def faults(name: str, item: Item) -> list[str]:
         for what, body in right.items()
         if (error := item.fault(body))
     ]
+    seen = []  # those that pass what students see
     for what, body in wrong.items():
-        if not (error := item.fault(body)):
+        error = item.fault(body, hidden=False)
+        if not error:
+            seen.append(what)
+        if not error or only_stops(error):  # else a check that students see has found it
+            error = item.fault(body)
+        if not error:
             found.append(f"wrong, but passes: {what}")
         elif only_stops(error):
             found.append(f"wrong, but no check finds it, since it stops: {what}: {error}")
-    seen = [what for what, body in wrong.items() if not item.fault(body, hidden=False)]
     blank = item.fault(STUB)
     if not isinstance(blank, NotYet):
         found.append(f"a blank answer should be told so in kind words; its check gave {blank!r}")
