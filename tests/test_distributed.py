@@ -154,6 +154,7 @@ def test_more_workers_than_images_in_a_batch_are_refused(tiny, short):
 def test_recipes_have_names():
     assert named_recipe("trained-well", "two-conv") == TRAINED_WELL["two-conv"]
     assert named_recipe("trained-well/two-conv", "four-conv") == TRAINED_WELL["two-conv"]
+    assert named_recipe("furthest", "two-conv").name == "furthest"
     assert all(named_recipe(name, "four-conv") == r for name, r in named_recipes().items())
 
 

@@ -426,6 +426,8 @@ SHIPPED = sorted(set(RECORDED.glob("*/*.json")) - set(SPEEDS) - set(LOOKED_AT) -
 NEEDED = [
     *(("two-conv", arm, seed) for arm in ("published", "trained-well") for seed in (0, 1, 2)),
     ("two-conv", "trained-longer", 0),
+    *(("two-conv", "furthest", seed) for seed in (0, 1, 2)),
+    *(("two-conv-long", arm, 0) for arm in EXPERIMENTS["two-conv-long"].arms),
     *(("two-conv-race", "ours", seed) for seed in range(5)),
     *(("two-conv-rate", arm, 0) for arm in EXPERIMENTS["two-conv-rate"].arms),
     *(("two-conv-short", arm, 0) for arm in EXPERIMENTS["two-conv-short"].arms),
@@ -441,7 +443,7 @@ NEEDED = [
     *(("adam-augmented", arm, 0) for arm in ("published", "trained-well")),
     ("upscaled-227", "published", 0),  # its first epoch
     ("five-conv-32", "trained-well", 0),
-    ("five-conv-32-short", "five-epochs", 0),
+    *(("five-conv-32-short", arm, 0) for arm in ("five-epochs", "muon-whitening")),
     ("five-conv-32-race", "ours", 0),
     *(
         ("two-conv-ladder", arm, seed)
