@@ -13,8 +13,8 @@ from alexnet_course.data.preparation import Centred
 from alexnet_course.experiments import EXPERIMENTS, differences
 from alexnet_course.layers import Activation, Parallel, Pool
 from alexnet_course.network import build
-from alexnet_course.recipes import IN_THREE_EPOCHS
-from alexnet_course.results import recorded
+from alexnet_course.recipes import FURTHEST, IN_THREE_EPOCHS
+from alexnet_course.results import measured, recorded
 from alexnet_course.tutorials import tutorial
 
 
@@ -317,3 +317,12 @@ def test_the_rates_on_the_way_to_today_are_the_best_on_validation_images():
         assert len(of_step) >= 3
         rate = arms[step].recipe.optimiser.learning_rate
         assert of_step.idxmax() == f"{step}-{rate:g}"
+
+
+def test_the_furthest_recipe_is_the_one_that_validation_images_chose():
+    asked = measured("two-conv-long", "mirrored").set_index("arm")
+    best = asked["one"].idxmax()
+    assert best == asked["both"].idxmax()
+    chosen = EXPERIMENTS["two-conv-long"].arms[best].recipe.settings()
+    longer = {"epochs": 40, "mirrored": True}
+    assert FURTHEST["two-conv"].settings() == chosen | longer
