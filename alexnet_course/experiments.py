@@ -264,18 +264,20 @@ def _in_many_epochs() -> dict[str, Arm]:
 
 def _in_few_epochs() -> dict[str, Arm]:
     """How soon five-conv-32 can be where its tutorial ends: trained-well without shifts in five
-    epochs; in two; in two with what lets two-conv do with one; and that from smaller first weights
-    in the fully connected layers, where He's let the loss climb in the first steps.
+    epochs; in two; in two with what lets two-conv do with one; that from smaller first weights in
+    the fully connected layers, where He's let the loss climb in the first steps; that in one epoch.
     """
     before = replace(IN_FIVE_EPOCHS, epochs=2)
     muon = replace(before, optimiser=Muon(0.02, before.optimiser))
     both = replace(muon, whitening=True)
     smaller = replace(HE, stds=dict.fromkeys(("fc6", "fc7", "fc8"), 0.01))
+    small = replace(both, first_weights=smaller)
     recipes = {
         "two-epochs": before,
         "muon": muon,
         "muon-whitening": both,
-        "small-fc": replace(both, first_weights=smaller),
+        "small-fc": small,
+        "one-epoch": replace(small, epochs=1),
     }
     five = _choices("five-conv-32", {"five-epochs": IN_FIVE_EPOCHS})
     return five | _choices("five-conv-32", recipes, measures=("mirrored",))
