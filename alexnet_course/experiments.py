@@ -21,6 +21,7 @@ from alexnet_course.recipes import (
     FEW_IMAGES,
     FURTHEST,
     HE,
+    HE_SMALL_FC,
     IN_FIVE_EPOCHS,
     IN_THREE_EPOCHS,
     PAPER_WEIGHTS,
@@ -270,8 +271,7 @@ def _in_few_epochs() -> dict[str, Arm]:
     before = replace(IN_FIVE_EPOCHS, epochs=2)
     muon = replace(before, optimiser=Muon(0.02, before.optimiser))
     both = replace(muon, whitening=True)
-    smaller = replace(HE, stds=dict.fromkeys(("fc6", "fc7", "fc8"), 0.01))
-    small = replace(both, first_weights=smaller)
+    small = replace(both, first_weights=HE_SMALL_FC)
     recipes = {
         "two-epochs": before,
         "muon": muon,
@@ -879,7 +879,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             _in_few_epochs(),
             seeds=(0,),
         ),
-        _race("five-conv-32", seeds=(0,)),
+        _race("five-conv-32", seeds=(0, 1, 2, 3, 4)),
         Experiment(
             "towers",
             "What are two towers worth, and what is it worth that they meet?",
