@@ -154,6 +154,10 @@ def _trained_well(name: str, recipe: Recipe | None = None) -> Arm:
     return Arm(chosen.architecture, recipe or TRAINED_WELL[name], data=chosen.data)
 
 
+def _furthest(name: str) -> Arm:
+    return replace(_trained_well(name, FURTHEST[name]), measures=("mirrored",))
+
+
 def _choices(name: str, recipes: Mapping[str, Recipe], **changes: Any) -> dict[str, Arm]:
     """A tutorial's network by each of ``recipes``, measured on validation images, with other
     ``changes`` to all arms.
@@ -599,9 +603,7 @@ EXPERIMENTS: dict[str, Experiment] = {
                 "published": _published("two-conv"),
                 "trained-well": _trained_well("two-conv"),
                 "trained-longer": _trained_well("two-conv", replace(_TWO_CONV, epochs=40)),
-                "furthest": replace(
-                    _trained_well("two-conv", FURTHEST["two-conv"]), measures=("mirrored",)
-                ),
+                "furthest": _furthest("two-conv"),
             },
             source="tutorial two-conv",
         ),
@@ -869,6 +871,7 @@ EXPERIMENTS: dict[str, Experiment] = {
             {
                 "published": _published("five-conv-32"),
                 "trained-well": _trained_well("five-conv-32"),
+                "furthest": _furthest("five-conv-32"),
             },
             seeds=(0,),
             source="tutorial five-conv-32",

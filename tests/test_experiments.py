@@ -13,7 +13,7 @@ from alexnet_course.data.preparation import Centred
 from alexnet_course.experiments import EXPERIMENTS, differences
 from alexnet_course.layers import Activation, Parallel, Pool
 from alexnet_course.network import build
-from alexnet_course.recipes import FURTHEST, IN_THREE_EPOCHS
+from alexnet_course.recipes import FURTHEST, IN_THREE_EPOCHS, SHORTEST
 from alexnet_course.results import measured, recorded
 from alexnet_course.tutorials import tutorial
 
@@ -326,3 +326,18 @@ def test_the_furthest_recipe_is_the_one_that_validation_images_chose():
     chosen = EXPERIMENTS["two-conv-long"].arms[best].recipe.settings()
     longer = {"epochs": 40, "mirrored": True}
     assert FURTHEST["two-conv"].settings() == chosen | longer
+
+
+def test_the_furthest_recipe_of_five_conv_32_adds_to_the_shortest_what_two_convs_adds():
+    added = ("weight_decay", "augmentation", "label_smoothing")
+    chosen = {key: FURTHEST["two-conv"].settings()[key] for key in added}
+    shortest = SHORTEST["five-conv-32"].settings()
+    assert FURTHEST["five-conv-32"].settings() == shortest | chosen | {"epochs": 20}
+
+
+def test_the_race_of_five_conv_32_has_the_least_epochs_that_passed_on_validation_images():
+    trial = EXPERIMENTS["five-conv-32-short"]
+    guesses = measured("five-conv-32-short", "mirrored").set_index("arm")["both"]
+    passed = guesses.index[guesses > tutorial("five-conv-32").best]
+    soonest = min((trial.arms[arm].recipe for arm in passed), key=lambda recipe: recipe.epochs)
+    assert SHORTEST["five-conv-32"].settings() == soonest.settings() | {"mirrored": True}

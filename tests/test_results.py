@@ -206,6 +206,20 @@ def test_an_arm_without_any_spread_is_unlike_the_rest():
     assert fit.variances_p < 1e-6 and math.isfinite(fit.spread)
 
 
+@pytest.mark.parametrize(
+    "runs",
+    [
+        {"a": (72.1, 72.1, 72.1), "b": (72.1, 72.1, 72.1)},
+        {"a": (72.1, 72.0, 72.5), "b": (72.3, 72.2, 72.7)},
+        {"a": (0, 0), "b": (0, 0)},
+    ],
+    ids=["all equal", "each arm as far apart", "zeros"],
+)
+def test_runs_without_any_chance_are_no_measure_of_it(runs):
+    with pytest.raises(ValueError, match="nothing is left to judge chance by"):
+        two_way(as_runs(runs))
+
+
 def test_an_arm_that_was_run_later_takes_over_the_spread_of_the_study():
     study = as_runs({"a": (2, 1, 3), "b": (2, 5, 5), "c": (5, 6, 7)})  # spread 1, by hand above
     both = pd.concat([study, as_runs({"later": (20, 10, 30)})])
@@ -443,8 +457,11 @@ NEEDED = [
     *(("adam-augmented", arm, 0) for arm in ("published", "trained-well")),
     ("upscaled-227", "published", 0),  # its first epoch
     ("five-conv-32", "trained-well", 0),
-    *(("five-conv-32-short", arm, 0) for arm in ("five-epochs", "muon-whitening")),
-    ("five-conv-32-race", "ours", 0),
+    *(
+        ("five-conv-32-short", arm, 0)
+        for arm in ("five-epochs", "muon-whitening", "small-fc", "one-epoch")
+    ),
+    *(("five-conv-32-race", "ours", seed) for seed in range(5)),
     *(
         ("two-conv-ladder", arm, seed)
         for arm in EXPERIMENTS["two-conv-ladder"].arms

@@ -226,6 +226,19 @@ def test_random_runs_are_compared_as_in_python(arithmetic, data):
         agree(found, as_table(made, held["makings"], "test_accuracy"), arm, over, "test_accuracy")
 
 
+@pytest.mark.parametrize("values", [("72.1", "72.1"), ("72.1", "74.3")])
+def test_runs_without_any_chance_are_not_pooled(arithmetic, data, values):
+    made = made_up(np.random.default_rng(0), 2, 1)
+    first, other = (f"arm-{i}" for i in range(2))
+    for arm, value in zip((first, other), values, strict=True):
+        made["arms"][arm]["runs"] = [[seed, 0, *[value] * 5] for seed in range(3)]
+    held = data | {"makings": ["one way"], "experiments": {"made": made}}
+    choice = {"experiment": "made", "pair": [first, other], "quantity": "test_accuracy"}
+    (found,) = arithmetic(COMPARE, [choice], held)
+    assert found["pooled"] is None
+    agree(found, as_table(made, held["makings"], "test_accuracy"), first, other, "test_accuracy")
+
+
 def test_validation_and_test_are_never_in_one_difference(arithmetic, data):
     made = made_up(np.random.default_rng(1), 4, 3, on=("test", "validation"))
     held = data | {"makings": ["one way", "another"], "experiments": {"made": made}}

@@ -118,8 +118,11 @@ function runsArithmetic({quantiles, makings, experiments}) {
     const left = [...rows.values()].map(row => row.map(value => value - mean(row)));
     const ofSeeds = seeds.map((_, i) => mean(left.map(row => row[i])));
     const squares = left.flatMap(row => row.map((value, i) => (value - ofSeeds[i]) ** 2));
+    const largest = Math.max(...[...rows.values()].flat().map(Math.abs));
+    const spread = Math.sqrt(sum(squares) / degrees);
+    if (spread <= 1e-12 * largest) return null;
     return {
-      spread: Math.sqrt(sum(squares) / degrees), degrees, arms: [...rows.keys()],
+      spread, degrees, arms: [...rows.keys()],
       seeds, alike: alikeSpreads([...rows.values()]),
     };
   }
@@ -237,7 +240,7 @@ function runsArithmetic({quantiles, makings, experiments}) {
     const {seeds, rows} = whole(ends);
     if (seeds.length < 2) return "one seed leaves nothing to judge chance by";
     const lacking = [arm, over].filter(key => !rows.has(key));
-    if (!lacking.length) return "no other arm has all seeds";
+    if (!lacking.length) return "every run is what its arm and its seed make it, to the last digit";
     const missing = key => seeds.filter(seed => !ends.get(key).has(seed)).join(", ");
     return lacking.map(key => `${key} lacks seeds that others have; leave out ${missing(key)}`)
       .join("; ");
