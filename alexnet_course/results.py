@@ -439,14 +439,14 @@ def two_way(runs: pd.DataFrame, column: str = "test_accuracy") -> TwoWay:
             f"{arms} arms with {seeds} seeds in common leave nothing to judge chance by; an "
             "analysis of variance needs two of each at least"
         )
-    with np.errstate(divide="ignore"):  # of an arm whose runs are all equal: surely unlike the rest
-        variances_p = float(stats.bartlett(*table.to_numpy()).pvalue)
     variance = float((left_over.sub(seed_means) ** 2).to_numpy().sum() / degrees)
     if np.isclose(variance, 0, atol=(1e-12 * table.abs().to_numpy().max()) ** 2):
         raise ValueError(
-            f"{column}: every run is the sum of its arm's and its seed's effect, to the last digit, "
-            "so nothing is left to judge chance by; look at the runs themselves"
+            f"{column}: every run is what its arm and its seed make it, to the last digit, so "
+            "nothing is left to judge chance by; look at the runs themselves"
         )
+    with np.errstate(divide="ignore"):  # of an arm whose runs are all equal: surely unlike the rest
+        variances_p = float(stats.bartlett(*table.to_numpy()).pvalue)
     between_seeds = arms * float((seed_means**2).sum()) / (seeds - 1)
     return TwoWay(
         spread=variance**0.5,

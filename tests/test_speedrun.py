@@ -9,6 +9,7 @@ import pytest
 
 from alexnet_course.__main__ import main
 from alexnet_course.provenance import RECORDED, sealed
+from alexnet_course.race import races
 from alexnet_course.speedrun import broken_rules, entry_folders, leaderboard
 
 
@@ -123,7 +124,8 @@ def test_the_board_holds_what_was_sent_in_the_soonest_first(entry, tmp_path):
     assert len(leaderboard("two-conv", [entry, entry])) == 2  # of one processor
 
 
-def test_every_folder_that_was_sent_in_is_valid():
+def test_every_race_is_a_valid_entry_of_the_courses_and_what_was_sent_in_too():
+    assert all(broken_rules(RECORDED, name) == [] for name in races())
     for folder in entry_folders()[1:]:
         for path in (folder / "race").glob("*.json"):
             name, _, device = path.stem.rpartition("-")
