@@ -75,7 +75,6 @@ PLAN = (
     Part(BENCHMARK, tuple(TUTORIALS)),
     Part("conv-local", seeds=(0, 1, 2)),
     Part("five-conv-32", seeds=(0, 1, 2)),
-    # Here the recipe that brings five-conv-32 to 91 %, once there is one.
     Part("upscaled-227", ("trained-well",)),
     Part("upscaled-227", ("published",), cut=True),
     Part("study", seeds=tuple(range(10))),
