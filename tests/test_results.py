@@ -459,7 +459,7 @@ NEEDED = [
     ("five-conv-32", "trained-well", 0),
     *(
         ("five-conv-32-short", arm, 0)
-        for arm in ("five-epochs", "muon-whitening", "small-fc", "one-epoch")
+        for arm in ("five-epochs", "muon", "muon-whitening", "small-fc", "one-epoch")
     ),
     *(("five-conv-32-race", "ours", seed) for seed in range(5)),
     *(
