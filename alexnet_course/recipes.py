@@ -269,30 +269,37 @@ SHORTEST: dict[str, Recipe] = {
     ),
 }
 
-# The furthest that a tutorial's network was taken; settings are chosen on validation images.
-FURTHEST: dict[str, Recipe] = {
-    "two-conv": replace(
-        SHORTEST["two-conv"].with_optimiser(weight_decay=0.05),
+
+def _further(name: str, epochs: int, **changes: Any) -> Recipe:
+    """The shortest recipe of a tutorial, with what a run of many epochs has time for."""
+    return replace(
+        SHORTEST[name].with_optimiser(weight_decay=0.05),
         name="furthest",
-        epochs=40,
-        batch_size=128,
+        epochs=epochs,
         augmentation=(Flip(), Shift(2)),
         label_smoothing=0.1,
+        **changes,
+    )
+
+
+# The furthest that a tutorial's network was taken; settings are chosen on validation images.
+FURTHEST: dict[str, Recipe] = {
+    "two-conv": _further(
+        "two-conv",
+        epochs=40,
+        batch_size=128,
         source=(
             "the course: the shortest recipe for longer, with shifts, label smoothing, a decay of "
             "the kernels and batches of 128, each chosen in runs of eight epochs on validation "
             "images"
         ),
     ),
-}
-FURTHEST["five-conv-32"] = replace(
-    SHORTEST["five-conv-32"].with_optimiser(weight_decay=0.05),
-    name="furthest",
-    epochs=20,
-    augmentation=(Flip(), Shift(2)),
-    label_smoothing=0.1,
-    source=(
-        "the course: the shortest recipe for longer, with what the furthest recipe of two-conv "
-        "adds; nothing was chosen anew"
+    "five-conv-32": _further(
+        "five-conv-32",
+        epochs=20,
+        source=(
+            "the course: the shortest recipe for longer, with what the furthest recipe of two-conv "
+            "adds; nothing was chosen anew"
+        ),
     ),
-)
+}

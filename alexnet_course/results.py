@@ -425,6 +425,8 @@ def two_way(runs: pd.DataFrame, column: str = "test_accuracy") -> TwoWay:
     It takes a run for the sum of an arm's effect, a seed's effect that all arms share, and chance
     of one spread for all. ``runs`` as in :func:`gains`; arms that lack a seed are left out.
     Warns where the runs were not made alike (:func:`making`).
+
+    Raises :class:`ValueError` where nothing is left to judge chance by.
     """
     from scipy import stats
 
@@ -440,7 +442,8 @@ def two_way(runs: pd.DataFrame, column: str = "test_accuracy") -> TwoWay:
             "analysis of variance needs two of each at least"
         )
     variance = float((left_over.sub(seed_means) ** 2).to_numpy().sum() / degrees)
-    if np.isclose(variance, 0, atol=(1e-12 * table.abs().to_numpy().max()) ** 2):
+    spread = variance**0.5
+    if spread <= 1e-12 * table.abs().to_numpy().max():
         raise ValueError(
             f"{column}: every run is what its arm and its seed make it, to the last digit, so "
             "nothing is left to judge chance by; look at the runs themselves"
@@ -449,7 +452,7 @@ def two_way(runs: pd.DataFrame, column: str = "test_accuracy") -> TwoWay:
         variances_p = float(stats.bartlett(*table.to_numpy()).pvalue)
     between_seeds = arms * float((seed_means**2).sum()) / (seeds - 1)
     return TwoWay(
-        spread=variance**0.5,
+        spread=spread,
         degrees=degrees,
         seed_p=float(stats.f.sf(between_seeds / variance, seeds - 1, degrees)),
         variances_p=variances_p,
