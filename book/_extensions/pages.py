@@ -9,6 +9,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import drawings
@@ -149,6 +150,7 @@ def icon_drawings(script: Path) -> Callable[[str], str]:
     """Reads Font Awesome's drawings (CC BY 4.0) out of the theme's script, one by one."""
     text = script.read_text(encoding="utf-8")
 
+    @cache
     def drawing(name: str) -> str:
         found = re.search(
             rf'(?<![\w-])"?{re.escape(name)}"?:\[(\d+),(\d+),\[[^\]]*\],"\w+","([^"]+)"\]', text

@@ -12,7 +12,7 @@ from os.path import relpath
 from pathlib import Path
 from urllib.parse import urldefrag
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 from drawings import chapter_of
 from pybtex.database import Entry
 from pybtex.plugin import register_plugin
@@ -34,6 +34,7 @@ CLOSE = re.compile(
     r"|(?<=\b[Cc]hapter) (?=\d)|(?<=\bFigure) (?=\d)|(?<=\bExercise) (?=\d)|(?<=\bTable) (?=\d)"
 )
 MINUS = re.compile(r"(?<![\w.-])-(?=\d)")
+NO_WORDS = {"pre", "code", "svg", "math", "script", "style", "textarea"}
 EXERCISE = re.compile(r"Exercise\s[\d.]*\d")
 STOPS = re.compile(r"[.,;:!?)\]’”]+")
 
@@ -133,14 +134,24 @@ def break_long_words(page: BeautifulSoup) -> None:
             word["class"] = ["pre", "long-word"]
 
 
+def sentences(part: Tag) -> Iterator[NavigableString]:
+    """The pieces of text that are read as words, not as code, formulas or drawings."""
+    for child in part.children:
+        if isinstance(child, Tag):
+            if child.name not in NO_WORDS:
+                yield from sentences(child)
+        elif isinstance(child, NavigableString):
+            yield child
+
+
 def keep_together(page: BeautifulSoup) -> None:
     """A number stays with its unit or its name, and a stop with the formula before it."""
-    for text in page.select("article")[0].find_all(string=True):
-        if not text.find_parent(["pre", "code", "svg", "math", "script", "style", "textarea"]):
-            kept = CLOSE.sub("\u00a0", text)
-            kept = MINUS.sub("−", kept) if text.find_parent("table") else kept
-            if kept != text:
-                text.replace_with(kept)
+    for text in list(sentences(page.find("article"))):
+        kept = CLOSE.sub("\u00a0", text)
+        if MINUS.search(kept) and text.find_parent("table"):
+            kept = MINUS.sub("−", kept)
+        if kept != text:
+            text.replace_with(kept)
     for formula in page.select("article span.math"):
         after = formula.next_sibling
         stop = STOPS.match(after) if isinstance(after, str) else None

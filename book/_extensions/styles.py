@@ -99,7 +99,7 @@ def rules(file: Path) -> Iterator[Node]:
 def cut_font(source: Path, signs: Iterable[str], features: Iterable[str] = ()) -> bytes:
     """Of a font, what is needed for ``signs``."""
     options = subset.Options(flavor="woff", layout_features=[*features], notdef_outline=True)
-    font = TTFont(source)
+    font = TTFont(source, recalcTimestamp=False)  # every build is the same
     small = subset.Subsetter(options)
     small.populate(unicodes={ord(sign) for sign in signs})
     small.subset(font)
