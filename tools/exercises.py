@@ -169,21 +169,23 @@ class Item:
 
         return REGION.sub(put, self.solution)
 
-    def fault(self, body: str | None = None, hidden: bool = True) -> Exception | None:
-        """What the tests raise when ``body`` is the answer, ``None`` if they pass.
+    def verdicts(self, body: str | None = None) -> Iterator[Exception | None]:
+        """What the tests that students see raise when ``body`` is the answer, ``None`` if they
+        pass; then, the hidden ones having run, too, what all tests do.
 
-        By default the source's own solution is tried; ``hidden=False`` leaves hidden tests out.
+        By default the source's own solution is tried.
         """
         names = dict(self.before)
         answer = self.solution if body is None else self.with_answer(body)
-        test = self.test if hidden else HIDDEN.sub("", self.test)
-        with contextlib.redirect_stdout(io.StringIO()):
-            try:
-                _run(answer, names)
-                _run(test, names)
-            except Exception as error:
-                return error
-        return None
+        error = _attempt(answer, names) or _attempt(HIDDEN.sub("", self.test), names)
+        yield error
+        yield error or _attempt("\n".join(HIDDEN.findall(self.test)), names)
+
+    def fault(self, body: str | None = None, hidden: bool = True) -> Exception | None:
+        """What the tests raise, with or without the hidden ones; see `verdicts`."""
+        verdicts = self.verdicts(body)
+        seen = next(verdicts)
+        return next(verdicts) if hidden else seen
 
 
 def items(path: Path) -> Iterator[Item]:
@@ -225,6 +227,16 @@ def _run(source: str, names: dict[str, Any]) -> None:
     exec(compile(source, "<cell>", "exec"), names)
 
 
+def _attempt(source: str, names: dict[str, Any]) -> Exception | None:
+    """What the code raises; what it prints is not shown."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            _run(source, names)
+        except Exception as error:
+            return error
+    return None
+
+
 def answers(name: str) -> tuple[dict[str, dict[str, str]], dict[str, dict[str, str]]]:
     """Known wrong and right answers to the exercise ``name``: item → what it is → its text."""
     kept = runpy.run_path(str(ANSWERS / f"{name}.py"))
@@ -251,11 +263,9 @@ def faults(name: str, item: Item) -> list[str]:
     ]
     seen = []  # those that pass what students see
     for what, body in wrong.items():
-        error = item.fault(body, hidden=False)
-        if not error:
+        at_sight, error = item.verdicts(body)
+        if not at_sight:
             seen.append(what)
-        if not error or only_stops(error):  # else a check that students see has found it
-            error = item.fault(body)
         if not error:
             found.append(f"wrong, but passes: {what}")
         elif only_stops(error):

@@ -319,14 +319,14 @@ WRONG = {
                     optimiser.step()
             return losses
         """,
-        "one image after another": """
-            optimiser = torch.optim.SGD(network.parameters(), lr=rate / len(labels))
+        "one half after the other": """
+            optimiser = torch.optim.SGD(network.parameters(), lr=rate / 2)
             losses = []
             for step in range(steps + 1):
                 losses.append(F.cross_entropy(network(inputs), labels).item())
-                for i in range(len(labels) if step < steps else 0):
+                for half in torch.arange(len(labels) if step < steps else 0).chunk(2):
                     optimiser.zero_grad()
-                    F.cross_entropy(network(inputs[i : i + 1]), labels[i : i + 1]).backward()
+                    F.cross_entropy(network(inputs[half]), labels[half]).backward()
                     optimiser.step()
             return losses
         """,
