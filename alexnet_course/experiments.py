@@ -436,6 +436,13 @@ def _conv_local() -> dict[str, Arm]:
     }
 
 
+def _conv_local_lrn() -> dict[str, Arm]:
+    """The released net of 13 % with LRN and without, at one rate: the one found without."""
+    arms = _conv_local()
+    without = arms["as-13"]
+    return {"without": without, "with": replace(without, architecture=arms["lrn"].architecture)}
+
+
 def _towers() -> dict[str, Arm]:
     """four-conv with everything as two towers that meet in conv3, and what that is compared with.
 
@@ -820,6 +827,14 @@ EXPERIMENTS: dict[str, Experiment] = {
                 " ten views at test, and that the net of 11 % is trained 3.25 times as long; the"
                 " course: 16 and 52 epochs for 160 and about 520, a one-cycle schedule, and its"
                 " rate, with LRN and without, chosen on validation images by conv-local-rate"
+            ),
+        ),
+        Experiment(
+            "conv-local-lrn",
+            "What does LRN do to the released net of 13 % at an unchanged rate?",
+            _conv_local_lrn(),
+            source=(
+                "as conv-local, whose arm lrn has half the rate of as-13; here both have as-13's"
             ),
         ),
         Experiment(

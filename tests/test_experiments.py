@@ -207,6 +207,9 @@ def test_the_released_nets_of_13_and_11_per_cent_differ_in_four_things_each_trie
         "length": length,
         "as-11": [*norms, *width, *length, rate, *decay],
     }
+    alone = EXPERIMENTS["conv-local-lrn"].arms  # LRN at the rate of the net without
+    assert differences(alone["without"], arms["as-13"]) == []
+    assert differences(alone["with"], arms["as-13"]) == norms
     rates = EXPERIMENTS["conv-local-rate"].arms
     for name, arm in rates.items():
         base = arms[name[: len("as-13")]]
