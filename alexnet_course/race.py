@@ -5,6 +5,7 @@ import math
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pandas as pd
@@ -122,10 +123,11 @@ def standings(folder: Path = RECORDED, device: str = "cpu") -> pd.DataFrame:
     """Every recorded way of training each tutorial's network, its own way first.
 
     ``accuracy`` and ``half_width`` as in :func:`~alexnet_course.results.recorded_table`;
-    ``epochs`` those that were run and ``of`` those of the recipe; ``images_per_second`` as
-    benchmarked on ``device`` (of the published loop for the published recipe, else of ours) and
-    ``seconds`` what that makes for the training of those epochs, measuring not counted. Empty
-    where nothing was benchmarked.
+    ``epochs`` those that were run and ``of`` those of the recipe. The ``seconds`` of the shortest
+    way are those of its race on ``device``, measuring included. For the others
+    ``images_per_second`` is as benchmarked there (of the published loop for the published recipe,
+    else of ours) and ``seconds`` what that makes for the training of those epochs, measuring not
+    counted. Both are missing where nothing was timed.
     """
     speeds_of = {
         record["tutorial"]: record["summary"]
@@ -138,20 +140,28 @@ def standings(folder: Path = RECORDED, device: str = "cpu") -> pd.DataFrame:
         for trial in (name, f"{name}-race"):
             if not (folder / trial).is_dir():
                 continue
-            images = {m["arm"]: m.get("train_images", 50_000) for m in manifests(trial, folder)}
+            shown = {m["arm"]: m.get("train_images", 50_000) for m in manifests(trial, folder)}
             for row in recorded_table([trial], folder).to_dict("records"):
-                speed = speeds.get("published" if row["arm"] == "published" else "ours", math.nan)
+                images = row["epochs"] * shown[row["arm"]]
+                if trial == name:
+                    way = row["arm"].replace("-", " ")
+                    speed = speeds.get("published" if way == "published" else "ours", math.nan)
+                    seconds = images / speed
+                else:
+                    way = "shortest"
+                    seconds = mean(recorded_race(name, device, folder)["our_seconds"])
+                    speed = images / seconds
                 rows.append(
                     {
                         "tutorial": name,
-                        "way": "shortest" if trial != name else row["arm"].replace("-", " "),
+                        "way": way,
                         "accuracy": row["accuracy"],
                         "half_width": row["half_width"],
                         "seeds": len(row["seeds"].split()),
                         "epochs": row["epochs"],
                         "of": row["of"],
                         "images_per_second": speed,
-                        "seconds": row["epochs"] * images[row["arm"]] / speed,
+                        "seconds": seconds,
                     }
                 )
     return pd.DataFrame(rows)

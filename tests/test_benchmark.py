@@ -239,21 +239,29 @@ def test_runs_of_other_hardware_are_not_counted_as_this_ones(small, tmp_path, ca
     assert max(record["our_seconds"]) < 1000
 
 
-def test_standings_put_accuracies_and_measured_speeds_together(small, tmp_path):
+def test_standings_put_accuracies_and_measured_speeds_together(small, monkeypatch, tmp_path):
+    arm = Arm(small.architecture, small.recipe)
+    ways = Experiment("small", "How well?", {"published": arm, "trained-well": arm}, seeds=(0,))
+    monkeypatch.setitem(race_module.EXPERIMENTS, "small", ways)
     place = ["--out", str(tmp_path)]
     assert main(["race", "small", "--seconds", "0.01", *place]) == 0
-    before = race_module.standings(tmp_path)
-    assert before["images_per_second"].isna().all() and before["seconds"].isna().all()
+    assert main(["experiment", "small", *place]) == 0
+    before = race_module.standings(tmp_path).set_index("way")
+    assert set(before.index) == {"shortest", "published", "trained well"}
+    assert before.drop(index="shortest")["seconds"].isna().all()
     assert main(["benchmark", "small", "--rounds", "2", "--seconds", "0.01", *place]) == 0
-    row = race_module.standings(tmp_path).iloc[0]
-    assert (row["tutorial"], row["way"], row["seeds"]) == ("small", "shortest", 2)
-    assert (row["epochs"], row["of"]) == (2, 2)
-    record = json.loads((tmp_path / "benchmark" / "small-cpu.json").read_text())
-    speed = sum(record["ours"]) / 2
-    assert row["images_per_second"] == pytest.approx(speed)
-    assert row["seconds"] == pytest.approx(2 * 30 / speed)
+    rows = race_module.standings(tmp_path).set_index("way")
+    row = rows.loc["shortest"]
+    assert (row["tutorial"], row["seeds"], row["epochs"], row["of"]) == ("small", 2, 2, 2)
     race = json.loads((tmp_path / "race" / "small-cpu.json").read_text())
+    assert row["seconds"] == pytest.approx(sum(race["our_seconds"]) / 2)
+    assert row["images_per_second"] == pytest.approx(2 * 30 / row["seconds"])
     assert row["accuracy"] == pytest.approx(sum(race["our_accuracies"]) / 2, abs=0.005)
+    record = json.loads((tmp_path / "benchmark" / "small-cpu.json").read_text())
+    for way, row in rows.drop(index="shortest").iterrows():
+        speed = sum(record["published" if way == "published" else "ours"]) / 2
+        assert row["images_per_second"] == pytest.approx(speed)
+        assert row["seconds"] == pytest.approx(row["epochs"] * 30 / speed)
 
 
 @pytest.mark.parametrize(

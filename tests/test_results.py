@@ -457,10 +457,7 @@ NEEDED = [
     *(("adam-augmented", arm, 0) for arm in ("published", "trained-well")),
     ("upscaled-227", "published", 0),  # its first epoch
     ("five-conv-32", "trained-well", 0),
-    *(
-        ("five-conv-32-short", arm, 0)
-        for arm in ("five-epochs", "muon", "muon-whitening", "small-fc", "one-epoch")
-    ),
+    *(("five-conv-32-short", arm, 0) for arm in EXPERIMENTS["five-conv-32-short"].arms),
     *(("five-conv-32-race", "ours", seed) for seed in range(5)),
     *(
         ("two-conv-ladder", arm, seed)
