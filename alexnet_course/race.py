@@ -149,7 +149,10 @@ def standings(folder: Path = RECORDED, device: str = "cpu") -> pd.DataFrame:
                     seconds = images / speed
                 else:
                     way = "shortest"
-                    seconds = mean(recorded_race(name, device, folder)["our_seconds"])
+                    try:
+                        seconds = mean(recorded_race(name, device, folder)["our_seconds"])
+                    except FileNotFoundError:
+                        seconds = math.nan
                     speed = images / seconds
                 rows.append(
                     {

@@ -249,6 +249,9 @@ def test_standings_put_accuracies_and_measured_speeds_together(small, monkeypatc
     before = race_module.standings(tmp_path).set_index("way")
     assert set(before.index) == {"shortest", "published", "trained well"}
     assert before.drop(index="shortest")["seconds"].isna().all()
+    elsewhere = race_module.standings(tmp_path, device="cuda")  # nothing was timed there
+    assert len(elsewhere) == 3
+    assert elsewhere["seconds"].isna().all() and elsewhere["images_per_second"].isna().all()
     assert main(["benchmark", "small", "--rounds", "2", "--seconds", "0.01", *place]) == 0
     rows = race_module.standings(tmp_path).set_index("way")
     row = rows.loc["shortest"]

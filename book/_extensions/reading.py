@@ -140,7 +140,7 @@ def sentences(part: Tag) -> Iterator[NavigableString]:
         if isinstance(child, Tag):
             if child.name not in NO_WORDS:
                 yield from sentences(child)
-        elif isinstance(child, NavigableString):
+        else:
             yield child
 
 
