@@ -419,16 +419,19 @@ def _lrn_variants() -> dict[str, Arm]:
 def _conv_local() -> dict[str, Arm]:
     """From the released net of 13 % to that of 11 %: each of their differences alone, and all.
 
-    With LRN and without it, each has the rate that conv-local-rate found best.
+    With LRN and without it, each has the rate that conv-local-rate found best; lrn-same-rate has
+    LRN at the rate that was found without.
     """
     of_13 = Arm(ARCHITECTURES["conv-local-13"], CONV_LOCAL, measures=("ten-crops",))
     net_11 = ARCHITECTURES["conv-local-11"]
     with_norms = {"learning_rate": 0.004}
     decay = {"weight_decays": {"conv1": 0.0, "conv2": 0.0, "fc5": 0.01}}
     longest = CONV_LOCAL.epochs * 13 // 4  # the files: about 520 epochs for 160
+    norms = _other(of_13, net_11.replace("local3", out_channels=32))
     return {
         "as-13": of_13,
-        "lrn": _other(of_13, net_11.replace("local3", out_channels=32), optimiser=with_norms),
+        "lrn": _other(norms, optimiser=with_norms),
+        "lrn-same-rate": norms,
         "width": _other(of_13, of_13.architecture.replace("local3", out_channels=64)),
         "decay": _other(of_13, optimiser=decay),
         "length": _other(of_13, epochs=longest),
@@ -439,8 +442,7 @@ def _conv_local() -> dict[str, Arm]:
 def _conv_local_lrn() -> dict[str, Arm]:
     """The released net of 13 % with LRN and without, at one rate: the one found without."""
     arms = _conv_local()
-    without = arms["as-13"]
-    return {"without": without, "with": replace(without, architecture=arms["lrn"].architecture)}
+    return {"without": arms["as-13"], "with": arms["lrn-same-rate"]}
 
 
 def _towers() -> dict[str, Arm]:
@@ -831,10 +833,13 @@ EXPERIMENTS: dict[str, Experiment] = {
         ),
         Experiment(
             "conv-local-lrn",
-            "What does LRN do to the released net of 13 % at an unchanged rate?",
+            "What does LRN do to the released net of 13 % at an unchanged rate, in numbers of 32"
+            " bits?",
             _conv_local_lrn(),
+            seeds=(0,),
             source=(
-                "as conv-local, whose arm lrn has half the rate of as-13; here both have as-13's"
+                "as-13 and lrn-same-rate of conv-local, whose multiplications are in bfloat16, once"
+                " more in float32"
             ),
         ),
         Experiment(

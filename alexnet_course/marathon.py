@@ -74,7 +74,6 @@ class Part(NamedTuple):
 PLAN = (
     Part(BENCHMARK, tuple(TUTORIALS)),
     Part("conv-local", seeds=(0, 1, 2)),
-    Part("conv-local-lrn", seeds=(0, 1, 2)),
     Part("five-conv-32", seeds=(0, 1, 2)),
     Part("upscaled-227", ("trained-well",)),
     Part("upscaled-227", ("published",), cut=True),

@@ -202,6 +202,7 @@ def test_the_released_nets_of_13_and_11_per_cent_differ_in_four_things_each_trie
     assert {name: differences(arm, arms["as-13"]) for name, arm in arms.items()} == {
         "as-13": [],
         "lrn": [*norms, rate],
+        "lrn-same-rate": norms,
         "width": width,
         "decay": decay,
         "length": length,
