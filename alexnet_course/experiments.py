@@ -419,8 +419,8 @@ def _lrn_variants() -> dict[str, Arm]:
 def _conv_local() -> dict[str, Arm]:
     """From the released net of 13 % to that of 11 %: each of their differences alone, and all.
 
-    With LRN and without it, each has the rate that conv-local-rate found best; lrn-same-rate has
-    LRN at the rate that was found without.
+    as-13 and as-11 have the rates that conv-local-rate found best for them; lrn has that of as-11,
+    half as high, and lrn-same-rate, as all others, that of as-13.
     """
     of_13 = Arm(ARCHITECTURES["conv-local-13"], CONV_LOCAL, measures=("ten-crops",))
     net_11 = ARCHITECTURES["conv-local-11"]
@@ -828,7 +828,8 @@ EXPERIMENTS: dict[str, Experiment] = {
                 " batches, momentum, weight decays, the rate of biases, pieces and mirror images,"
                 " ten views at test, and that the net of 11 % is trained 3.25 times as long; the"
                 " course: 16 and 52 epochs for 160 and about 520, a one-cycle schedule, and its"
-                " rate, with LRN and without, chosen on validation images by conv-local-rate"
+                " rates, for the nets of 13 % and of 11 %, chosen on validation images by"
+                " conv-local-rate"
             ),
         ),
         Experiment(
