@@ -456,7 +456,7 @@ NEEDED = [
     *(("image-folder-short", arm, 0) for arm in EXPERIMENTS["image-folder-short"].arms),
     *(("adam-augmented", arm, 0) for arm in ("published", "trained-well")),
     ("upscaled-227", "published", 0),  # its first epoch
-    ("five-conv-32", "trained-well", 0),
+    *(("five-conv-32", arm, 0) for arm in ("published", "trained-well", "furthest")),
     *(("five-conv-32-short", arm, 0) for arm in EXPERIMENTS["five-conv-32-short"].arms),
     *(("five-conv-32-race", "ours", seed) for seed in range(5)),
     *(
