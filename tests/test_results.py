@@ -457,6 +457,7 @@ NEEDED = [
     *(("adam-augmented", arm, 0) for arm in ("published", "trained-well")),
     ("upscaled-227", "published", 0),  # its first epoch
     *(("five-conv-32", arm, 0) for arm in ("published", "trained-well", "furthest")),
+    ("five-conv-32", "furthest", 1),
     *(("five-conv-32-short", arm, 0) for arm in EXPERIMENTS["five-conv-32-short"].arms),
     *(("five-conv-32-race", "ours", seed) for seed in range(5)),
     *(
