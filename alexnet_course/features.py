@@ -8,7 +8,7 @@ what one of them is worth in 8 bits, as a page of the book runs it (:mod:`alexne
 import json
 import math
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -365,7 +365,8 @@ def run_features(folder: Path = RECORDED, seeds: Iterable[int] | None = None) ->
                 print(f"{ARM}, seed {seed}: recorded already")
                 continue
         network = trained(EXPERIMENT, ARM, seed, folder)
-        record = _recorded(path, seed, folder, data, measure(network, data))
+        found = measure(network, before_training(seed), data)
+        record = _recorded(path, seed, folder, data, found)
         print(f"{ARM}, seed {seed}: {record['accuracy']} % on test images", flush=True)
 
 
@@ -431,12 +432,19 @@ def preparation_for(data: ImageData) -> Preparation:
     return Preparation(recipe.preparation, data.train.sample_images())
 
 
-def measure(network: Network, data: ImageData) -> dict[str, Any]:
+def before_training(seed: int) -> Network:
+    """The network of :data:`ARM` as its run with ``seed`` began, in evaluation mode."""
+    arm = experiment(EXPERIMENT).arms[ARM]
+    return build(arm.architecture, seed, arm.recipe.first_weights).eval()
+
+
+def measure(network: Network, untrained: Network, data: ImageData) -> dict[str, Any]:
     """All that is recorded of one network: confusion, reliability, neighbours and probes.
 
     Percentages are rounded to two places. Neighbours of the first :data:`QUERIES` test images are
     sought among all training images; probes learn from the first :data:`PROBED` of those and are
-    measured on all test images.
+    measured on all test images, of ``network`` and of the same one ``untrained``
+    (:func:`before_training`), which tells what the wiring alone is worth.
     """
     preparation = preparation_for(data)
     likely = probabilities(network, data.held_out, preparation)
@@ -451,7 +459,7 @@ def measure(network: Network, data: ImageData) -> dict[str, Any]:
         "confusion": confusion(likely, labels, data.classes).to_numpy().tolist(),
         "reliability": table.round(2).reset_index().to_dict("list"),
         "neighbours": _neighbours(network, data, preparation),
-        "probes": _probes(network, data, preparation),
+        "probes": _probes({"trained": network, "untrained": untrained}, data, preparation),
     }
 
 
@@ -470,11 +478,12 @@ def _neighbours(network: Network, data: ImageData, preparation: Preparation) -> 
     return shares
 
 
-def _probes(network: Network, data: ImageData, preparation: Preparation) -> dict[str, float]:
+def _probes(
+    networks: Mapping[str, Network], data: ImageData, preparation: Preparation
+) -> dict[str, float]:
     train = data.train[torch.arange(min(PROBED, len(data.train)))]
-    untrained = build(network.architecture, seed=0)  # what the wiring alone is worth
     found = {}
-    for label, one in (("trained", network), ("untrained", untrained)):
+    for label, one in networks.items():
         both = [all_outputs(one, part, preparation, LAYERS) for part in (train, data.held_out)]
         for name in LAYERS:
             features, held = (made[name] for made in both)

@@ -21,7 +21,7 @@ from alexnet_course.experiments import EXPERIMENTS, Arm, Experiment
 from alexnet_course.layers import Conv, Flatten, Linear, Pool, ReLU
 from alexnet_course.network import build
 from alexnet_course.optimisers import SGD
-from alexnet_course.recipes import Recipe
+from alexnet_course.recipes import FirstWeights, Recipe
 from alexnet_course.recording import run
 from alexnet_course.results import RecordError, record_path
 
@@ -312,6 +312,30 @@ def test_a_changed_record_and_a_missing_one_are_noticed(kept):
     path.write_text(json.dumps(record | {"accuracy": 99.0}))
     with pytest.raises(RecordError, match="its digest is not that of its content"):
         features.measured_features(0, folder)
+
+
+def test_what_is_untrained_is_the_network_with_which_its_run_began(monkeypatch, kept):
+    """A run that hardly moves ends with the weights that it began with."""
+    folder, _ = kept
+    (arm,) = EXPERIMENTS[features.EXPERIMENT].arms.values()
+    recipe = replace(
+        arm.recipe, optimiser=SGD(1e-30), first_weights=FirstWeights("he", stds={"conv1": 0.01})
+    )
+    still = replace(
+        EXPERIMENTS[features.EXPERIMENT], arms={features.ARM: replace(arm, recipe=recipe)}
+    )
+    monkeypatch.setitem(EXPERIMENTS, features.EXPERIMENT, still)
+    run(still, folder=folder / "still", precision="float32")
+    features.run_features(folder / "still")
+    for seed in (0, 1):
+        began = features.before_training(seed).state_dict()
+        ended = features.trained(features.EXPERIMENT, features.ARM, seed, folder / "still")
+        for name, weight in ended.state_dict().items():
+            assert torch.equal(weight, began[name].half().float()), name
+        probes = features.measured_features(seed, folder / "still")["probes"]
+        for layer in features.LAYERS:
+            trained, untrained = (probes[f"{layer}, {one}"] for one in ("trained", "untrained"))
+            assert trained == pytest.approx(untrained, abs=7)  # one of 15: kept in 16 bits
 
 
 def test_what_is_measured_belongs_to_the_weights_that_are_there(kept):
