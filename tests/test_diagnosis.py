@@ -28,7 +28,7 @@ from alexnet_course.diagnosis.table import (
 )
 from alexnet_course.experiments import EXPERIMENTS
 from alexnet_course.network import build
-from alexnet_course.optimisers import SGD
+from alexnet_course.optimisers import SGD, Muon
 from alexnet_course.provenance import is_sealed
 from alexnet_course.recipes import HE, Recipe
 from alexnet_course.schedules import OneCycle
@@ -151,6 +151,56 @@ def test_a_layer_that_is_frozen_on_purpose_is_no_fault(parts):
     network[1].requires_grad_(False)
     optimiser = torch.optim.SGD(network[3].parameters(), 0.1)
     assert not diagnose(network, loader, optimiser=optimiser).names
+
+
+DECAYS = {
+    "SGD": lambda p: torch.optim.SGD(p, 0.05, momentum=0.9, weight_decay=5e-4),
+    "Nesterov": lambda p: torch.optim.SGD(p, 0.05, momentum=0.9, nesterov=True, weight_decay=5e-4),
+    "AdamW": lambda p: torch.optim.AdamW(p, 0.003, weight_decay=0.05),
+    "Adam, decoupled": lambda p: torch.optim.Adam(
+        p, 0.003, weight_decay=0.05, decoupled_weight_decay=True
+    ),
+    "NAdam, decoupled": lambda p: torch.optim.NAdam(
+        p, 0.003, weight_decay=0.05, decoupled_weight_decay=True
+    ),
+    "Muon of PyTorch": lambda p: torch.optim.Muon(p, 0.02, weight_decay=0.05),
+    "Muon": lambda p: Muon(0.02, weight_decay=0.05, others=SGD(0.02)).made_for(p)[0],
+}
+
+
+@pytest.mark.parametrize("name", DECAYS)
+def test_a_weight_decay_that_each_optimiser_means_is_no_fault(parts, name):
+    """Weights shrink by rate × decay: also Muon's, which steps as Nesterov does, but for decay."""
+    network = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(128, 2))
+    weights = list(network.parameters())
+    if name == "Muon":  # it is told the names, and moves kernels
+        weights = list(network.named_parameters())
+    elif name == "Muon of PyTorch":  # it moves matrices only
+        weights = [network[3].weight]
+    if name == "Muon of PyTorch" and not hasattr(torch.optim, "Muon"):
+        pytest.skip("this PyTorch has no Muon")
+    try:
+        optimiser = DECAYS[name](weights)
+    except TypeError:
+        pytest.skip("this PyTorch has no decoupled Adam")
+    assert "weight-decay" not in diagnose(network, parts[1], optimiser=optimiser).names
+
+
+def test_a_decay_that_acts_twice_is_a_fault_with_muon_too(parts):
+    network, loader = parts
+
+    class Twice(torch.optim.Optimizer):
+        def __init__(self, weights):
+            own = {"lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 0.05}
+            super().__init__(weights, own)
+
+        @torch.no_grad()
+        def step(self):
+            for p in self.param_groups[0]["params"]:
+                p.mul_(1 - 0.02 * 0.05).mul_(1 - 0.02 * 0.05)
+
+    found = diagnose(network, loader, optimiser=Twice(network.parameters()))
+    assert "weight-decay" in found.names
 
 
 def test_a_bottleneck_without_a_relu_is_meant_as_such(parts):

@@ -209,14 +209,17 @@ def _decays_wrong(optimiser: torch.optim.Optimizer, group: Any, kept: float) -> 
         return None
     if kept > 1:
         return f"{said}: they grow"
-    if isinstance(optimiser, torch.optim.Adam) and not isinstance(optimiser, torch.optim.AdamW):
+    decoupled = isinstance(optimiser, torch.optim.AdamW) or group.get("decoupled_weight_decay")
+    if isinstance(optimiser, torch.optim.Adam) and not decoupled:
         if not decay:
             return None
         return (
             f"Adam has weight_decay={decay:g}, which it divides by the gradient's size like all "
             "else; AdamW takes it from the weights themselves"
         )
-    due = rate * decay * (1 + group["momentum"] if group.get("nesterov") else 1)
+    # SGD's decay is a part of the gradient, which Nesterov's step has twice; Muon's is not.
+    twice = isinstance(optimiser, torch.optim.SGD) and group["nesterov"]
+    due = rate * decay * (1 + group["momentum"] if twice else 1)
     if decay and abs((1 - kept) - due) > 0.2 * due + 1e-6:
         return f"{said}; a rate of {rate:g} and a decay of {decay:g} give {1 - due:.6g}"
     if kept < LEAST_KEPT and decay > MOST_DECAY:
