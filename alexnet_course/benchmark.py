@@ -1,9 +1,10 @@
 """How fast a network trains here: the published loop, ours and a ceiling, side by side.
 
 ``python -m alexnet_course benchmark`` takes turns: a large matrix product, the published loop, the
-course's, and on a CPU the course's without :func:`~alexnet_course.memory.keep_freed_memory`, a few
-seconds each, and again. A machine that slows down for a while then slows all of them, and the
-ratios stand. Each loop runs in a process of its own, the published one as its reader would run it.
+course's, and on a CPU the course's without :func:`~alexnet_course.memory.keep_freed_memory`, and
+with memory in huge pages, a few seconds each, and again. A machine that slows down for a while then
+slows all of them, and the ratios stand. Each loop runs in a process of its own, the published one
+as its reader would run it.
 """
 
 import json
@@ -11,7 +12,7 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import product
@@ -28,7 +29,7 @@ from alexnet_course.checkpoints import require_writable, write_atomically
 from alexnet_course.config import several
 from alexnet_course.data import ImageData, Split, image_data
 from alexnet_course.fields import Count, Positive, fitting
-from alexnet_course.memory import keep_freed_memory
+from alexnet_course.memory import has_huge_pages, huge_pages_for_children, keep_freed_memory
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment, sealed
 from alexnet_course.recipes import TRAINED_WELL, Recipe
@@ -39,7 +40,10 @@ from alexnet_course.tutorials import TUTORIALS, published_steps, tutorial
 
 WARM_UP_STEPS = 3
 PATIENCE = 5  # seconds that a process beside this one gets to end by itself
-LOOPS = ("published", "ours", "freeing")  # the last: ours, but what it frees goes to the system
+# The third is ours, but what it frees goes to the system; the last is ours in huge pages.
+LOOPS = ("published", "ours", "freeing", "huge")
+# Ratios of two loops, by the name that a summary gives them.
+RATIOS = {"ratio": ("ours", "published"), "kept": ("ours", "freeing"), "larger": ("huge", "ours")}
 SIDES = {"cpu": 2048, "cuda": 8192, "mps": 4096}  # of the matrices of the ceiling
 
 
@@ -145,11 +149,14 @@ def benchmark(
 ) -> dict[str, Any]:
     """Measure one tutorial's network; gives a record of plain data.
 
-    ``published``, ``ours`` and on a CPU ``freeing`` (``LOOPS``) are images a second, ``ceiling``
-    GFLOP/s, one number a round; ``memory`` is in bytes (:func:`peak_memory`), and ``profile`` the
-    share of the time of each kind of operation in our loop.
+    ``published``, ``ours`` and on a CPU ``freeing`` and, where it can be had, ``huge`` (``LOOPS``)
+    are images a second, ``ceiling`` GFLOP/s, one number a round; ``memory`` is in bytes
+    (:func:`peak_memory`), and ``profile`` the share of the time of each kind of operation in our
+    loop.
     """
-    loops = LOOPS if device.type == "cpu" else LOOPS[:2]
+    loops: tuple[str, ...] = LOOPS[:2]
+    if device.type == "cpu":
+        loops = LOOPS if has_huge_pages() else LOOPS[:3]
     measured: dict[str, list[float]] = {key: [] for key in ("ceiling", *loops)}
     ceiling = matrix_product(device, precision)
     with ExitStack() as beside:
@@ -178,15 +185,15 @@ def benchmark(
 def summary(record: dict[str, Any]) -> dict[str, float]:
     """Mean and half-width of the 95 % interval over the rounds, of speeds and ratios.
 
-    ``ratio`` is ours over the published loop, round by round, and ``kept`` ours over the one that
-    gives back what it frees, where that was timed; ``share`` the per cent of the ceiling's
-    operations that our loop does.
+    ``ratio`` is ours over the published loop, round by round; ``kept`` ours over the one that gives
+    back what it frees, and ``larger`` that in huge pages over ours, where they were timed;
+    ``share`` the per cent of the ceiling's operations that our loop does.
     """
     timed = [key for key in ("ceiling", *LOOPS) if key in record]
     values = {key: record[key] for key in timed}
-    for key, loop in {"ratio": "published", "kept": "freeing"}.items():
-        if loop in timed:
-            values[key] = [o / x for o, x in zip(record["ours"], record[loop], strict=True)]
+    for key, (one, other) in RATIOS.items():
+        if {one, other} <= values.keys():
+            values[key] = [x / y for x, y in zip(record[one], record[other], strict=True)]
     work = record["operations_per_image"] / 1e9  # operations are given for an image, not GFLOP
     pairs = zip(record["ours"], record["ceiling"], strict=True)
     values["share"] = [100 * ours * work / ceiling for ours, ceiling in pairs]
@@ -254,12 +261,17 @@ def loop_apart(
 
 
 @contextmanager
-def _beside(work: Callable[..., None], what: str, *arguments: Any) -> Iterator[Connection]:
-    """A connection to ``work``, called with one to here and ``arguments`` in a fresh process."""
+def _beside(
+    work: Callable[..., None], what: str, loop: str, *arguments: Any
+) -> Iterator[Connection]:
+    """A connection to ``work``, called with one to here, one of ``LOOPS`` and ``arguments`` in a
+    fresh process.
+    """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=work, args=(theirs, *arguments))
-    with interrupts_ignored():
+    process = context.Process(target=work, args=(theirs, loop, *arguments))
+    pages = huge_pages_for_children() if loop == "huge" else nullcontext()
+    with interrupts_ignored(), pages:
         process.start()
     theirs.close()
     try:
@@ -291,7 +303,7 @@ def _steps(
     """The steps of ``loop``, which has this process for itself."""
     if loop == "published":
         return published_steps(tutorial(name), data.train, device)
-    if loop == "ours":
+    if loop != "freeing":
         keep_freed_memory()
     return our_steps(our_trainer(name, data, device, precision))
 
@@ -351,6 +363,8 @@ def text(record: dict[str, Any]) -> str:
     kept = ""
     if "freeing" in record:
         kept = f"  ours / the same giving back freed memory  {pm('kept', 2)}, {memory['freeing']}\n"
+    if "huge" in record:
+        kept += f"  the same in huge pages / ours  {pm('larger', 2)}, {memory['huge']}\n"
     return (
         f"{record['tutorial']} on {record['hardware']}, {record['precision']}\n"
         f"  published loop  {pm('published', 0)} images/s, {memory['published']}\n"

@@ -2,10 +2,13 @@
 
 import json
 import multiprocessing
+import os
 import re
 import signal
+import sys
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -101,6 +104,7 @@ def test_summary_by_hand():
     assert s["ratio"] == 2.5 and s["share"] == pytest.approx(35)
     assert s["ratio_half_width"] == pytest.approx(12.706 * 0.5, rel=1e-4)  # t with one degree
     assert "kept" not in s and summary(record | {"freeing": [25, 32]})["kept"] == 1.225
+    assert "larger" not in s and summary(record | {"huge": [33, 48]})["larger"] == 1.15
 
 
 def test_profile_shares_add_up_and_name_the_work():
@@ -162,17 +166,20 @@ def small(tiny, tiny_data, monkeypatch):
     return small
 
 
-def test_benchmark_stores_and_prints_a_record(small, tmp_path, capsys):
+@pytest.mark.parametrize("huge", [True, False])
+def test_benchmark_stores_and_prints_a_record(small, tmp_path, capsys, monkeypatch, huge):
+    monkeypatch.setattr(module, "has_huge_pages", lambda: huge)
     options = ["--rounds", "2", "--seconds", "0.01", "--out", str(tmp_path)]
     assert main(["benchmark", "small", *options]) == 0
     record = json.loads((tmp_path / "benchmark" / "small-cpu.json").read_text())
     assert record["tutorial"] == "small" and record["images"] == "CIFAR-10"
-    timed = ("ceiling", "published", "ours", "freeing")
-    assert all(len(record[key]) == 2 and min(record[key]) > 0 for key in timed)
-    assert record["memory"].keys() == {"published", "ours", "freeing"}
+    loops = {"published", "ours", "freeing"} | ({"huge"} if huge else set())
+    assert all(len(record[key]) == 2 and min(record[key]) > 0 for key in {"ceiling", *loops})
+    assert record["memory"].keys() == loops and ("huge" in record) == huge
     assert {"command", "commit", "hardware", "precision", "versions", "finished"} <= record.keys()
     out = capsys.readouterr().out
     assert text(record) in out and "1 MiB" in out and "giving back freed memory" in out
+    assert ("in huge pages" in out) == huge
 
 
 def test_memory_is_measured_in_a_process_of_its_own(monkeypatch):
@@ -194,12 +201,29 @@ def test_each_loop_runs_in_a_process_of_its_own(monkeypatch, loop):
     assert not process.is_alive() and process not in multiprocessing.active_children()
 
 
-def test_only_our_loop_keeps_what_it_frees(small, tiny_data, monkeypatch):
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells what a process began with")
+@pytest.mark.parametrize("mine", [None, "glibc.malloc.tcache_count=7"])
+def test_huge_pages_are_asked_for_that_loop_alone(monkeypatch, mine):
+    monkeypatch.setenv("ALEXNET_COURSE_CIFAR10", "stand-in")
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    if mine:
+        monkeypatch.setenv("GLIBC_TUNABLES", mine)
+    before = dict(os.environ)
+    for loop in ("ours", "huge"):
+        with module.loop_apart(loop, "two-conv", CPU, "float32"):
+            (process,) = multiprocessing.active_children()
+            began = Path(f"/proc/{process.pid}/environ").read_text()  # glibc puts NUL for colons
+        assert ("glibc.malloc.hugetlb=1" in began) == (loop == "huge")
+        assert not mine or mine in began  # what its user has set stays
+    assert dict(os.environ) == before
+
+
+def test_only_our_loop_keeps_what_it_frees_unless_it_is_told_not_to(small, tiny_data, monkeypatch):
     kept = []
     monkeypatch.setattr(module, "keep_freed_memory", lambda: kept.append(loop))
     for loop in module.LOOPS:
         assert next(module._steps(loop, "small", tiny_data, CPU, "float32")) == 8
-    assert kept == ["ours"]
+    assert kept == ["ours", "huge"]
 
 
 def test_a_loop_that_ends_too_soon_is_an_error(monkeypatch):

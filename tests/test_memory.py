@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from alexnet_course.memory import keep_freed_memory
+from alexnet_course.memory import has_huge_pages, keep_freed_memory
 
 FAULTS = """
 import resource, sys
@@ -45,3 +45,21 @@ def test_where_the_c_library_has_no_switch_nothing_happens(monkeypatch, error):
 
     monkeypatch.setattr(ctypes, "CDLL", without)
     assert keep_freed_memory() is False
+
+
+@pytest.mark.parametrize(
+    ("library", "setting", "there"),
+    [
+        (("glibc", "2.36"), "always [madvise] never", True),
+        (("glibc", "2.35"), "[always] madvise never", True),
+        (("glibc", "2.36"), "always madvise [never]", False),
+        (("glibc", "2.9"), "always [madvise] never", False),  # 9 is not more than 35
+        (("", ""), "always [madvise] never", False),  # another library
+        (("glibc", "2.36"), None, False),  # another system
+    ],
+)
+def test_huge_pages_need_the_library_and_the_system(monkeypatch, tmp_path, library, setting, there):
+    monkeypatch.setattr(platform, "libc_ver", lambda: library)
+    if setting is not None:
+        (tmp_path / "enabled").write_text(setting)
+    assert has_huge_pages(tmp_path / "enabled") is there
