@@ -500,9 +500,7 @@ def test_every_shipped_history_has_a_manifest():
 def test_the_shipped_runs_of_an_arm_were_made_alike():
     with warnings.catch_warnings(record=True, action="always") as caught:
         recorded_table()
-    mixed = {str(one.message).partition(" compares")[0] for one in caught}
-    arms = EXPERIMENTS["two-conv-schedule"].arms  # two of its seeds ran uncommitted code
-    assert mixed == {f"the mean of two-conv-schedule, {arm}" for arm in arms}
+    assert [str(one.message) for one in caught] == []
 
 
 @pytest.mark.parametrize("path", SPEEDS, ids=lambda path: f"{path.parent.name}/{path.stem}")
