@@ -36,12 +36,14 @@ def keep_freed_memory() -> bool:
 
 
 def has_huge_pages(settings: Path = Path("/sys/kernel/mm/transparent_hugepage/enabled")) -> bool:
-    """Whether memory can be had in huge pages here: by glibc from 2.35 on, and not forbidden."""
+    """Whether asking for huge pages changes anything here: by glibc from 2.35 on, on a system that
+    gives them to programs that ask. (Where it says ``[always]``, all have them without.)
+    """
     library, version = platform.libc_ver()
     if library != "glibc" or tuple(map(int, version.split("."))) < (2, 35):
         return False
     try:
-        return "[never]" not in settings.read_text()
+        return "[madvise]" in settings.read_text()
     except OSError:
         return False
 

@@ -182,6 +182,8 @@ def test_a_weight_decay_that_each_optimiser_means_is_no_fault(parts, name):
     try:
         optimiser = DECAYS[name](weights)
     except TypeError:
+        if "decoupled" not in name:
+            raise
         pytest.skip("this PyTorch has no decoupled Adam")
     assert "weight-decay" not in diagnose(network, parts[1], optimiser=optimiser).names
 

@@ -51,7 +51,8 @@ def test_where_the_c_library_has_no_switch_nothing_happens(monkeypatch, error):
     ("library", "setting", "there"),
     [
         (("glibc", "2.36"), "always [madvise] never", True),
-        (("glibc", "2.35"), "[always] madvise never", True),
+        (("glibc", "2.35"), "always [madvise] never", True),
+        (("glibc", "2.36"), "[always] madvise never", False),  # all have them
         (("glibc", "2.36"), "always madvise [never]", False),
         (("glibc", "2.9"), "always [madvise] never", False),  # 9 is not more than 35
         (("", ""), "always [madvise] never", False),  # another library

@@ -47,7 +47,7 @@ KNOWN = {  # faults that an arm has on purpose, and that are right to be named
         for name, arm in EXPERIMENTS["activation-rate"].arms.items()
         if arm.frozen
     },
-    # 10 points and more behind the best rate for them, there
+    # at least 10 points behind the best rate for them, there
     ("activation-rate", "raw-slow-tanh-0.1"): {"rate-too-high"},
     ("activation-rate", "released-tanh-0.1"): {"rate-too-high"},
     ("activation-rate", "raw-frozen-tanh-0.1"): {"rate-too-high", "layers-left-out"},
