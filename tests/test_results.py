@@ -451,13 +451,16 @@ NEEDED = [
         for arm in EXPERIMENTS["two-conv-schedule"].arms
         for seed in (0, 1, 2)
     ),
-    *(("image-folder", arm, seed) for arm in ("published", "mended") for seed in (0, 1, 2)),
-    ("image-folder", "trained-well", 0),
+    *(
+        ("image-folder", arm, seed)
+        for arm in ("published", "mended", "trained-well")
+        for seed in (0, 1, 2)
+    ),
     *(("image-folder-short", arm, 0) for arm in EXPERIMENTS["image-folder-short"].arms),
     *(("adam-augmented", arm, 0) for arm in ("published", "trained-well")),
     ("upscaled-227", "published", 0),  # its first epoch
-    *(("five-conv-32", arm, 0) for arm in ("published", "trained-well", "furthest")),
-    ("five-conv-32", "furthest", 1),
+    *(("five-conv-32", arm, 0) for arm in ("published", "trained-well")),
+    *(("five-conv-32", "furthest", seed) for seed in (0, 1, 2)),
     *(("five-conv-32-short", arm, 0) for arm in EXPERIMENTS["five-conv-32-short"].arms),
     *(("five-conv-32-race", "ours", seed) for seed in range(5)),
     *(
