@@ -1,13 +1,14 @@
 """Memory that is freed and taken again: what the system is asked for."""
 
 import ctypes
+import os
 import platform
 import subprocess
 import sys
 
 import pytest
 
-from alexnet_course.memory import has_huge_pages, keep_freed_memory
+from alexnet_course.memory import has_huge_pages, huge_pages_for_children, keep_freed_memory
 
 FAULTS = """
 import resource, sys
@@ -64,3 +65,37 @@ def test_huge_pages_need_the_library_and_the_system(monkeypatch, tmp_path, libra
     if setting is not None:
         (tmp_path / "enabled").write_text(setting)
     assert has_huge_pages(tmp_path / "enabled") is there
+
+
+@pytest.mark.parametrize("mine", [None, "glibc.malloc.tcache_count=7"])
+def test_programs_that_are_started_ask_for_huge_pages_and_this_one_does_not(monkeypatch, mine):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    if mine:
+        monkeypatch.setenv("GLIBC_TUNABLES", mine)
+    before = dict(os.environ)
+    with huge_pages_for_children():
+        asked = os.environ["GLIBC_TUNABLES"].split(":")
+    assert asked == [*([mine] if mine else []), "glibc.malloc.hugetlb=1"]
+    assert dict(os.environ) == before
+
+
+HUGE = """
+import torch
+from alexnet_course.memory import keep_freed_memory
+
+keep_freed_memory()
+held = [torch.ones(10_000_000) for _ in range(10)]  # 400 MB
+lines = open("/proc/self/smaps_rollup").read().splitlines()
+print(next(line.split()[1] for line in lines if line.startswith("AnonHugePages")))
+"""
+
+
+@pytest.mark.skipif(not has_huge_pages(), reason="the system gives no huge pages on request")
+def test_a_program_that_asks_gets_no_fewer_huge_pages():
+    def kibibytes():
+        command = [sys.executable, "-c", HUGE]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    ordinary = kibibytes()
+    with huge_pages_for_children():
+        assert kibibytes() >= ordinary  # none may be free just now
