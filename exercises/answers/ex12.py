@@ -187,6 +187,14 @@ WRONG = {
             w = float(stats.t.ppf(0.975, n - 1)) * x.std().item() * (runs**-0.5 + n**-0.5)
             return x.mean().item() - w, x.mean().item() + w
         """,
+        "a list": """
+            n = len(ours)
+            if n < 2 or runs < 1:
+                raise ValueError("too few")
+            x = torch.tensor(ours).double()
+            w = float(stats.t.ppf(0.975, n - 1)) * x.std().item() * (1 / runs + 1 / n) ** 0.5
+            return [x.mean().item() - w, x.mean().item() + w]
+        """,
         "around the median": """
             n = len(ours)
             if n < 2 or runs < 1:
@@ -365,6 +373,24 @@ WRONG = {
             if not test or not train:
                 raise ValueError("nothing there")
             return e + 1 if test[-1] > test[e] and train[-1] < train[min(e, len(train) - 1)] else None
+        """,
+        "a text in place of nothing": """
+            if len(train) != len(test) or not test:
+                raise ValueError("lengths")
+            e = test.index(min(test))
+            return e + 1 if test[-1] > test[e] and train[-1] < train[e] else "none"
+        """,
+        "a rise that may be over": """
+            if len(train) != len(test) or not test:
+                raise ValueError("lengths")
+            e = test.index(min(test))
+            return e + 1 if max(test[e:]) > test[e] and train[-1] < train[e] else None
+        """,
+        "a small rise doesn't count": """
+            if len(train) != len(test) or not test:
+                raise ValueError("lengths")
+            e = test.index(min(test))
+            return e + 1 if test[-1] > test[e] + 0.05 and train[-1] < train[e] else None
         """,
         "False in place of nothing": """
             if len(train) != len(test) or not test:
