@@ -195,6 +195,10 @@ def _diagnose(options: argparse.Namespace) -> None:
 def _slips(options: argparse.Namespace) -> None:
     from alexnet_course.clinic import run_diagnoses, run_slips
 
+    if options.diagnose and (options.names or options.seeds):
+        raise ValueError(
+            "--diagnose looks at every slip once, for one record; leave out names and --seeds"
+        )
     keep_freed_memory()
     if options.diagnose:
         run_diagnoses(Path(options.out))

@@ -181,6 +181,13 @@ def test_the_stand_in_is_not_recorded(tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("some", [["sound"], ["--seeds", "0"]])
+def test_diagnoses_of_only_some_are_refused(tmp_path, capsys, some):
+    assert main(["slips", *some, "--diagnose", "--out", str(tmp_path)]) == 2
+    assert "leave out names and --seeds" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_stopped_record_goes_on(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(clinic, "require_real", lambda *_: None)
     monkeypatch.setattr(clinic, "trained", lambda name, seed: made_row(name, seed))
