@@ -101,6 +101,7 @@ def _race(options: argparse.Namespace) -> None:
 def _marathon(options: argparse.Namespace) -> None:
     from alexnet_course.marathon import run_marathon
 
+    keep_freed_memory()
     folders = Path(options.out), Path(options.records)
     run_marathon(options.minutes, folders[0], options.workers, options.precision, folders[1])
 

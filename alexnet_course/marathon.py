@@ -40,6 +40,7 @@ from alexnet_course.checkpoints import require_writable, write_atomically
 from alexnet_course.data import image_data
 from alexnet_course.experiments import EXPERIMENTS, experiment
 from alexnet_course.fields import Count, Positive, fitting
+from alexnet_course.memory import keep_freed_memory
 from alexnet_course.network import build
 from alexnet_course.provenance import RECORDED, environment
 from alexnet_course.recording import (
@@ -73,6 +74,7 @@ class Part(NamedTuple):
 
 PLAN = (
     Part(BENCHMARK, tuple(TUTORIALS)),
+    Part("conv-local-released", seeds=(0, 1, 2)),
     Part("conv-local", seeds=(0, 1, 2)),
     Part("five-conv-32", seeds=(0, 1, 2)),
     Part("upscaled-227", ("trained-well",)),
@@ -205,6 +207,7 @@ def _outcomes(
 
 
 def _begin_worker(threads: int) -> None:
+    keep_freed_memory()
     torch.set_num_threads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

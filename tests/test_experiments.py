@@ -15,6 +15,7 @@ from alexnet_course.layers import Activation, Parallel, Pool
 from alexnet_course.network import build
 from alexnet_course.recipes import FURTHEST, IN_THREE_EPOCHS, SHORTEST
 from alexnet_course.results import measured, recorded
+from alexnet_course.schedules import OneCycle
 from alexnet_course.tutorials import tutorial
 
 
@@ -216,6 +217,26 @@ def test_the_released_nets_of_13_and_11_per_cent_differ_in_four_things_each_trie
         base = arms[name[: len("as-13")]]
         assert arm.measured_on == "validation"
         assert _differences(base, arm) <= {"epochs", "learning_rate"}
+
+
+def test_the_released_schedules_are_as_long_as_the_files_say_and_drop_twice():
+    arms, short = (EXPERIMENTS[f"conv-local{end}"].arms for end in ("-released", ""))
+    assert set(arms) == set(short) - {"lrn-same-rate"}
+    for name, arm in arms.items():
+        recipe = arm.recipe
+        epochs = 520 if name in ("length", "as-11") else 160
+        assert recipe.epochs == epochs and recipe.optimiser.learning_rate == 0.001
+        steps = 391 * epochs
+        rates = [
+            recipe.schedule.rate(0.001, 391 * epoch, steps)
+            for epoch in (0, epochs - 21, epochs - 20, epochs - 11, epochs - 10, epochs - 1)
+        ]
+        assert rates == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5])
+        same = replace(recipe, epochs=16, schedule=OneCycle()).with_optimiser(learning_rate=0.008)
+        as_short = {"lrn": "lrn-same-rate"}.get(name, name)
+        there = short[as_short].recipe.with_optimiser(learning_rate=0.008)
+        assert same == replace(there, epochs=16)
+        assert arm.architecture == short[as_short].architecture
 
 
 def test_differences_are_told_in_words():
