@@ -459,8 +459,8 @@ NEEDED = [
     *(("image-folder-short", arm, 0) for arm in EXPERIMENTS["image-folder-short"].arms),
     *(("adam-augmented", arm, 0) for arm in ("published", "trained-well")),
     ("upscaled-227", "published", 0),  # its first epoch
-    *(("five-conv-32", arm, 0) for arm in ("published", "trained-well")),
-    *(("five-conv-32", "furthest", seed) for seed in (0, 1, 2)),
+    *(("five-conv-32", arm, seed) for arm in ("published", "furthest") for seed in (0, 1, 2)),
+    ("five-conv-32", "trained-well", 0),
     *(("five-conv-32-short", arm, 0) for arm in EXPERIMENTS["five-conv-32-short"].arms),
     *(("five-conv-32-race", "ours", seed) for seed in range(5)),
     *(
