@@ -388,7 +388,7 @@ def test_citations_read_alike_in_the_text_and_in_the_list(site):
 
 def test_chapters_and_exercises_lead_to_each_other_and_to_their_notebooks(site):
     exercises = sorted((site.folder / "notebooks" / "exercises").glob("ex*/*.html"))
-    assert len(exercises) == 16
+    assert len(exercises) == 17
     for exercise in exercises:
         chapter = site.folder / "notebooks" / exercise.name.removeprefix("ex")
         for here, there in ((chapter, exercise), (exercise, chapter)):

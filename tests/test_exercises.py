@@ -302,7 +302,7 @@ def test_what_to_upload_is_written_once_and_nothing_is_written_over(tmp_path, ca
     assert (tmp_path / "ex03.html").read_text() == "mine"
 
 
-@pytest.mark.parametrize("said", ["12", "", "ex3b", "size"])
+@pytest.mark.parametrize("said", ["18", "", "ex3b", "size"])
 def test_an_exercise_that_is_not_there_is_asked_for(said):
     with pytest.raises(SystemExit, match=r"expected one of ex01, .*, ex17"):
         exercises.named(said)
