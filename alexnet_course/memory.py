@@ -23,10 +23,9 @@ def keep_freed_memory() -> bool:
     process takes somewhat more memory, since what lies free between tensors stays. Call it before
     the first of them; it takes some steps until all that is needed is there.
 
-    It is for a program of one's own, not for a library to do unasked. ``experiment``, ``train``,
-    ``benchmark``, ``race``, ``marathon`` and the command of :mod:`~alexnet_course.distributed` do
-    it for our loop; importing the package doesn't. Only glibc (most of Linux) has the switch; macOS
-    and Windows keep what they free by rules of their own, and nothing happens there.
+    It is for a program of one's own, not for a library to do unasked. The course's commands
+    that train do it for our loop; importing the package doesn't. Only glibc (most of Linux) has the
+    switch; macOS and Windows keep what they free by rules of their own, and nothing happens there.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
