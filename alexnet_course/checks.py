@@ -44,6 +44,32 @@ def check(what: str, got: Any, expected: Any, *slips: Slip, tolerance: float = 1
     raise NotYet(words)
 
 
+def check_half_width(half: Any, values: Sequence[float]) -> None:
+    """:func:`check` that ``half`` is the half-width of the 95 % t-interval of the mean of
+    ``values`` (two or more), in words that don't give the number away.
+    """
+    from scipy import stats
+
+    n = len(values)
+    t = stats.t.ppf(0.975, n - 1)
+    slips = {
+        1.96: "of so few values the quantile is Student's.",
+        stats.t.ppf(0.975, n): f"{n} values have {n - 1} degrees of freedom.",
+        stats.t.ppf(0.95, n - 1): "an interval of 95 % leaves 2.5 % on each side.",
+        round(t, 2): "take t from stats.t.ppf, unrounded.",
+    }
+    check(
+        "n times the square of half-width / t, over the variance",
+        n * half * abs(half) / t**2 / np.var(values, ddof=1),
+        1.0,
+        ((n - 1) / n, "the variance of a sample divides by n − 1."),
+        (float(n), "a mean of n values spreads less than one: by the root of n."),
+        (4.0, "that is the whole width; give half of it."),
+        *(((wrong / t) ** 2, cause) for wrong, cause in slips.items()),
+        tolerance=1e-3,
+    )
+
+
 def check_whole(numbers: Mapping[str, Any]) -> None:
     """Print that all ``numbers`` are whole, or raise :class:`NotYet` for the first that isn't."""
     for what, number in _dictionary(numbers).items():

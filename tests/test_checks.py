@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
+from scipy import stats
 
 from alexnet_course.checks import (
     NotYet,
     call,
     check,
     check_call,
+    check_half_width,
     check_refused,
     check_that,
     check_whole,
@@ -230,3 +232,25 @@ def test_half_precision_arrays_and_subclasses_are_compared_by_value(capsys):
     check("it", torch.tensor([float("inf"), 1]), torch.tensor([float("inf"), 1]))
     words("it", torch.tensor([float("nan")]), torch.tensor([float("nan")]))
     assert capsys.readouterr().out.count("✓") == 5
+
+
+@pytest.mark.parametrize("values", [[72, 74, 75], [1.0, 4.5], [0.2, 0.1, 0.5, 0.3, 0.9]])
+def test_a_half_width_is_that_of_scipy_and_what_led_to_another_is_told(values, capsys):
+    n, error = len(values), stats.sem(values)
+    low, high = stats.t.interval(0.95, n - 1, np.mean(values), error)
+    half = (high - low) / 2
+    check_half_width(half, values)
+    said = capsys.readouterr().out
+    assert "✓" in said and f"{half:.2f}" not in said
+    for wrong, cause in {
+        half * ((n - 1) / n) ** 0.5: "divides by n − 1",
+        half * n**0.5: "by the root of n",
+        2 * half: "the whole width",
+        1.96 * error: "the quantile is Student's",
+        stats.t.ppf(0.975, n) * error: f"{n} values have {n - 1} degrees of freedom",
+        stats.t.ppf(0.95, n - 1) * error: "2.5 % on each side",
+    }.items():
+        with pytest.raises(NotYet, match=cause):
+            check_half_width(wrong, values)
+    with pytest.raises(NotYet):
+        check_half_width(-half, values)
