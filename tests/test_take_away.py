@@ -29,11 +29,14 @@ def texts(pdf):
 
 
 def is_light(page):
-    """Whether a page is black on white: its edge is white, most of it light, and its ink dark."""
+    """Whether a page is black on white: its edge is white, most of it light, and its ink dark.
+
+    So small, a single line of black letters is 160 of 255 at its darkest; those of dark mode, 214.
+    """
     picture = page.render(scale=0.3).to_pil().convert("L")
     edge = picture.crop((0, 0, 8, picture.height)).getextrema()
     blank = picture.getextrema()[0] == 255
-    dark = picture.getextrema()[0] < 150
+    dark = picture.getextrema()[0] < 200
     return edge[0] == 255 and ImageStat.Stat(picture).mean[0] > 170 and (dark or blank)
 
 

@@ -35,7 +35,8 @@ SCREEN = (
 )
 LEFT_OUT = {PDF, ZIP, NOT_FOUND, SITE_MAP}  # what only a web host has a use for
 # What the site's sheets do not know: the cover, the contents, and a running head for each page.
-# Contents as wide as the page are read letter by letter in Chromium's viewer.
+# Contents as wide as the page are read letter by letter in Chromium's viewer. And `widows` doesn't
+# keep a last line from standing alone.
 STYLE = """
 @page { size: A4 }
 @page front { @bottom-center { content: none } @top-right { content: none } }
@@ -50,6 +51,7 @@ STYLE = """
 .contents a:any-link { text-decoration: none }
 .contents a i { border-bottom: 1px dotted #999; flex: 1 }
 .solution { break-inside: avoid }
+section > p:last-child { break-inside: avoid }
 """
 HEAD = "@page {key} {{ @top-right {{ content: '{title}'; color: #555; font: 9pt sans-serif }} }}\n"
 DOCUMENT = """<!DOCTYPE html>
