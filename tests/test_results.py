@@ -453,10 +453,9 @@ NEEDED = [
     ),
     *(
         ("image-folder", arm, seed)
-        for arm in ("published", "mended", "trained-well")
+        for arm in EXPERIMENTS["image-folder"].arms
         for seed in (0, 1, 2)
     ),
-    *(("image-folder", "trained-well-with-slips", seed) for seed in (0, 1)),
     *(("image-folder-short", arm, 0) for arm in EXPERIMENTS["image-folder-short"].arms),
     *(("adam-augmented", arm, 0) for arm in ("published", "trained-well")),
     ("upscaled-227", "published", 0),  # its first epoch
