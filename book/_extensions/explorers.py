@@ -9,6 +9,7 @@ from posixpath import normpath
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 from alexnet_course.explorer import networks, schema
 from alexnet_course.in_page import network
@@ -81,6 +82,11 @@ def table(rows: list[dict[str, Any]]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def outdated(_: Sphinx, env: BuildEnvironment, *__: set[str]) -> list[str]:
+    """Pages with the course's data are made anew in every build: data change without the text."""
+    return [page for page in STARTS if page in env.found_docs]
+
+
 def samples() -> list[dict[str, str]]:
     """The pictures that page TRY offers, in the page: a canvas may not read those of a folder."""
     folder = Path(__file__).parents[1] / "_static" / "explorer" / "samples"
@@ -96,5 +102,6 @@ def samples() -> list[dict[str, str]]:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("env-get-outdated", outdated)
     app.connect("html-page-context", add_scripts)
     return {"parallel_read_safe": True}
