@@ -212,7 +212,7 @@ class Run(Execute):
         """What code shows, and whether it ended without an error; the cell at ``index`` stays."""
         kept, cell = self.nb.cells[index], new_code_cell(source)
         self.nb.cells[index], self._own = cell, own
-        self._left, self._status = self.most, ""
+        self._left, self._status, self.raise_on_iopub_timeout = self.most, "", True
         self._display_id_map.clear()  # so that nothing shown before can be changed
         try:
             self.execute_cell(cell, index, store_history=own)
@@ -243,10 +243,13 @@ class Run(Execute):
         if msg["msg_type"].startswith("comm"):
             return False
         before = self._left
+        if before < -MESSAGE:  # interrupted: what still comes has only to be got out of the way
+            return False
         self._left -= len(json.dumps(msg["content"], default=str))
         if self._left < 0 <= before:
             cut = f"\n… nothing more is shown: over {self.most // 2**20} MB in one cell\n"
             cell.outputs.append(new_output("stream", text=cut))
+            self.raise_on_iopub_timeout = False  # a busy kernel drops messages, the last one, too
         if self._left < -MESSAGE <= before:
             self._interrupting = asyncio.ensure_future(self.km.interrupt_kernel())
         return self._left >= 0
