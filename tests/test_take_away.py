@@ -31,12 +31,12 @@ def texts(pdf):
 def is_light(page):
     """Whether a page is black on white: its edge is white, most of it light, and its ink dark.
 
-    So small, a single line of black letters is 160 of 255 at its darkest; those of dark mode, 214.
+    Much smaller, the letters of a page with a single line would be too thin to be dark.
     """
-    picture = page.render(scale=0.3).to_pil().convert("L")
-    edge = picture.crop((0, 0, 8, picture.height)).getextrema()
+    picture = page.render(scale=1).to_pil().convert("L")
+    edge = picture.crop((0, 0, 27, picture.height)).getextrema()
     blank = picture.getextrema()[0] == 255
-    dark = picture.getextrema()[0] < 200
+    dark = picture.getextrema()[0] < 150
     return edge[0] == 255 and ImageStat.Stat(picture).mean[0] > 170 and (dark or blank)
 
 
